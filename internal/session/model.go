@@ -1,0 +1,227 @@
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// Snapshot is one immutable picture of everything a session knows. Views keep
+// the pointer for as long as they like; nothing in it is written again.
+type Snapshot struct {
+	// Version grows with every change.
+	Version uint64
+	// Time is the newest time that a source told.
+	Time    time.Time
+	Started time.Time
+	Cluster Cluster
+	// Nodes is worst first: by verdict, then estimate, then name.
+	Nodes []*Node
+	Loss  Loss
+	// Problem is a sentence about the source as a whole: empty when it is
+	// well, else what failed and what to do. Pictures before it stay valid.
+	Problem string
+	// Done means that the source has ended (a recording was read to its end).
+	Done bool
+}
+
+// Node returns the node of that name, or nil.
+func (s *Snapshot) Node(name string) *Node {
+	for _, n := range s.Nodes {
+		if n.Name == name {
+			return n
+		}
+	}
+	return nil
+}
+
+// Cluster is what names the whole.
+type Cluster struct {
+	// Context is the kubeconfig context, "local" for this host, or the name
+	// of the file that is replayed.
+	Context       string
+	ServerVersion string
+	Provider      snat.Provider
+	// Source is "live", "local" or "recording".
+	Source string
+}
+
+// Loss is what the picture is known to lack.
+type Loss struct {
+	EventsLost          uint64
+	DestinationsDropped uint64
+	// NodesUnseen lists the nodes without numbers, each with its reason.
+	NodesUnseen []NodeUnseen
+}
+
+// NodeUnseen is a node without numbers.
+type NodeUnseen struct{ Node, Reason string }
+
+// State says how well a node is seen.
+type State string
+
+// The states of a node; the last three and StateStreaming are those of
+// snattop.report/v1, the others last only while a node is being reached.
+const (
+	StateWaiting     State = "waiting"
+	StateConnecting  State = "connecting"
+	StateStreaming   State = "streaming"
+	StateUnreachable State = "unreachable"
+	StateDenied      State = "denied"
+	StateNotLinux    State = "not-linux"
+)
+
+// Node is one machine of the cluster.
+type Node struct {
+	Name       string
+	InternalIP string
+	ProviderID string
+	OS         string
+	Ready      bool
+
+	State State
+	// Error says what failed and what next; empty while all is well.
+	Error string
+	// Progress says what is being waited for while State is connecting.
+	Progress string
+	// Rung is the way in that serves: "node pod", "ephemeral container", …
+	Rung string
+
+	Collector string
+	Kernel    string
+	Features  []wire.Feature
+	// Since is when numbers began; LastTick when the newest arrived.
+	Since    time.Time
+	LastTick time.Time
+	// Interval is the time between ticks.
+	Interval time.Duration
+	// Scoped lists the pods that are seen when not the whole node is.
+	Scoped []string
+	// Problems are what the probe could not see.
+	Problems []string
+	Loss     wire.Loss
+	Cost     wire.Cost
+
+	Budget  snat.Budget
+	Verdict snat.Verdict
+	Why     []string
+	Counts
+	// Trend is the ports estimate over the last minutes, oldest first, one
+	// value every TrendStep.
+	Trend []int
+	// Conntrack is the node's own table; nil when it could not be read.
+	Conntrack *wire.Conntrack
+
+	// Owners is worst first: by estimate, then open, then name.
+	Owners []*Owner
+}
+
+// TrendStep is the time between two values of a node's trend.
+const TrendStep = 5 * time.Second
+
+// Key identifies an owner across snapshots: stable for the life of a pod or a
+// host unit.
+type Key string
+
+// Workload is what made a pod: "Deployment" "checkout".
+type Workload struct{ Kind, Name string }
+
+// String returns "deploy/checkout", in kubectl's short names where it has one.
+func (w Workload) String() string {
+	if w.Name == "" {
+		return ""
+	}
+	short := map[string]string{
+		"Deployment": "deploy", "ReplicaSet": "rs", "StatefulSet": "sts", "DaemonSet": "ds",
+		"Job": "job", "CronJob": "cronjob", "ReplicationController": "rc", "Node": "node", "process": "process", "unit": "unit",
+	}
+	k, ok := short[w.Kind]
+	if !ok {
+		k = w.Kind
+	}
+	return k + "/" + w.Name
+}
+
+// Owner is who holds flows: a pod, or a part of the host.
+type Owner struct {
+	Key  Key
+	Node string
+	// Namespace and Name are empty for a process of the host that belongs to
+	// no pod; then Workload holds its unit or command.
+	Namespace, Name, UID string
+	Workload             Workload
+	HostNetwork          bool
+	// Known is false for a pod that the watch has not (or no longer) shown.
+	Known bool
+	IPs   []netip.Addr
+	// Containers are names where the watch told them, else short IDs.
+	Containers []string
+	Phase      string
+
+	Counts
+	// Dests is worst first: eligible, open + attempting + cooling, address.
+	Dests []*Dest
+}
+
+// Title is how the owner is named on a page: "shop/checkout-x" or
+// "host: sshd.service".
+func (o *Owner) Title() string {
+	if o.Name == "" {
+		return "host: " + o.Workload.Name
+	}
+	if o.Namespace == "" {
+		return o.Name
+	}
+	return o.Namespace + "/" + o.Name
+}
+
+// Counts are numbers of eligible flows, summed over destinations. TCP and UDP
+// pools are separate at the balancer; Ports and the gauges are TCP's.
+type Counts struct {
+	Ports snat.Ports
+	// Open is established and closing flows; Trying is SYNs without an
+	// answer; Cooling is closed flows whose port is probably still held.
+	Open, Trying, Cooling int
+	// EstablishedPublic is the seeds' count: TCP sockets in ESTABLISHED to a
+	// public address. SynSentPublic likewise for SYN_SENT.
+	EstablishedPublic, SynSentPublic int
+	// All is the number of flows to any destination, eligible or not.
+	All int
+	// UDPFlows is the number of eligible UDP flows.
+	UDPFlows int
+	// Rates are events a second over the last ticks.
+	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
+}
+
+// Dest is one destination of one owner.
+type Dest struct {
+	snat.Dest
+	// Name is what the address is called: a Service, a pod, a node; may be "".
+	Name string
+	snat.Class
+
+	Established, Closing, SynSent, TimeWait, Cooling int
+
+	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
+
+	// Processes is known for owners in focus only.
+	Processes []Process
+	// Detailed means that Processes is meaningful, even when empty.
+	Detailed bool
+}
+
+// Open is the number of established and closing flows.
+func (d *Dest) Open() int { return d.Established + d.Closing }
+
+// Process holds flows to a destination.
+type Process struct {
+	// PID is the node's; 0 when the kernel names no process.
+	PID int
+	// Command may be empty: then the process is unknown.
+	Command string
+	// Container is its name where known, else a short ID, else "".
+	Container            string
+	Established, SynSent int
+}

@@ -1,0 +1,87 @@
+package snat
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// Protocol is an IP protocol number (IANA "Assigned Internet Protocol
+// Numbers"); only TCP and UDP use source ports of a balancer here.
+type Protocol uint8
+
+// The two protocols that consume source ports.
+const (
+	TCP Protocol = 6
+	UDP Protocol = 17
+)
+
+// String returns "tcp", "udp" or the number.
+func (p Protocol) String() string {
+	switch p {
+	case TCP:
+		return "tcp"
+	case UDP:
+		return "udp"
+	default:
+		return "proto-" + strconv.Itoa(int(p))
+	}
+}
+
+// Dest is a destination: the unit in which a balancer runs out of ports.
+type Dest struct {
+	Protocol Protocol
+	IP       netip.Addr
+	Port     uint16
+}
+
+// String formats the destination as "20.60.1.9:443 tcp".
+func (d Dest) String() string {
+	return fmt.Sprintf("%s %s", netip.AddrPortFrom(d.IP, d.Port), d.Protocol)
+}
+
+// Load is the number of flows of one destination.
+type Load struct {
+	// Open counts established and closing flows: each has a port.
+	Open int
+	// Attempting counts flows whose SYN waits for an answer. They may have
+	// been refused a port, so they count for the maximum only.
+	Attempting int
+	// Cooling counts closed flows whose port the balancer still holds.
+	Cooling int
+}
+
+// Add returns the sum of two loads.
+func (l Load) Add(o Load) Load {
+	return Load{Open: l.Open + o.Open, Attempting: l.Attempting + o.Attempting, Cooling: l.Cooling + o.Cooling}
+}
+
+// Ports are the bounds of the number of source ports in use.
+type Ports struct {
+	// Min is the peak over destinations of open flows.
+	Min int
+	// Estimate is the peak over destinations of open and cooling flows,
+	// never above a known budget and never below Min.
+	Estimate int
+	// Max is the sum over destinations of open, attempting and cooling flows.
+	Max int
+}
+
+// Bounds derives the port bounds of a set of eligible loads, one per distinct
+// destination of one protocol (the balancer keeps the pools of TCP and UDP
+// apart). A budget of zero or less means that it is not known.
+func Bounds(loads []Load, budget int) Ports {
+	var p Ports
+	for _, l := range loads {
+		p.Min = max(p.Min, l.Open)
+		p.Estimate = max(p.Estimate, l.Open+l.Cooling)
+		p.Max += l.Open + l.Attempting + l.Cooling
+	}
+	if budget > 0 {
+		p.Estimate = min(p.Estimate, budget)
+	}
+	// Sockets may outnumber a stale budget; what is open is a fact.
+	p.Estimate = max(p.Estimate, p.Min)
+	p.Max = max(p.Max, p.Estimate)
+	return p
+}
