@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -125,24 +126,9 @@ const TrendStep = 5 * time.Second
 // host unit.
 type Key string
 
-// Workload is what made a pod: "Deployment" "checkout".
-type Workload struct{ Kind, Name string }
-
-// String returns "deploy/checkout", in kubectl's short names where it has one.
-func (w Workload) String() string {
-	if w.Name == "" {
-		return ""
-	}
-	short := map[string]string{
-		"Deployment": "deploy", "ReplicaSet": "rs", "StatefulSet": "sts", "DaemonSet": "ds",
-		"Job": "job", "CronJob": "cronjob", "ReplicationController": "rc", "Node": "node", "process": "process", "unit": "unit",
-	}
-	k, ok := short[w.Kind]
-	if !ok {
-		k = w.Kind
-	}
-	return k + "/" + w.Name
-}
+// Workload is what made a pod, or the unit or command of a host process (then
+// Kind is "unit" or "process").
+type Workload = inventory.Workload
 
 // Owner is who holds flows: a pod, or a part of the host.
 type Owner struct {

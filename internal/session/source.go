@@ -2,10 +2,10 @@ package session
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -48,7 +48,7 @@ type Event struct {
 	Bye     *wire.Bye     `cbor:"5,keyasint,omitempty"`
 	State   *NodeState    `cbor:"6,keyasint,omitempty"`
 	Cluster *ClusterInfo  `cbor:"7,keyasint,omitempty"`
-	Objects *ObjectChange `cbor:"8,keyasint,omitempty"`
+	Objects *inventory.Change `cbor:"8,keyasint,omitempty"`
 	// Problem is a sentence about the source as a whole; "" takes it back.
 	Problem *string `cbor:"9,keyasint,omitempty"`
 }
@@ -72,57 +72,15 @@ type NodeState struct {
 	Scoped []string `cbor:"5,keyasint,omitempty"`
 }
 
-// ObjectChange is what the watches told.
-type ObjectChange struct {
-	// Nodes, Pods and Services were added or changed.
-	Nodes    []NodeInfo    `cbor:"1,keyasint,omitempty"`
-	Pods     []PodInfo     `cbor:"2,keyasint,omitempty"`
-	Services []ServiceInfo `cbor:"3,keyasint,omitempty"`
-	// GoneNodes are names; GonePods and GoneServices are UIDs.
-	GoneNodes    []string `cbor:"4,keyasint,omitempty"`
-	GonePods     []string `cbor:"5,keyasint,omitempty"`
-	GoneServices []string `cbor:"6,keyasint,omitempty"`
-}
-
-// NodeInfo is what the API server says of a node.
-type NodeInfo struct {
-	Name       string `cbor:"1,keyasint"`
-	InternalIP string `cbor:"2,keyasint,omitempty"`
-	ProviderID string `cbor:"3,keyasint,omitempty"`
-	OS         string `cbor:"4,keyasint,omitempty"`
-	Arch       string `cbor:"5,keyasint,omitempty"`
-	Ready      bool   `cbor:"6,keyasint,omitempty"`
-	// PodCIDRs and ExternalIPs as the node's spec and status tell them.
-	PodCIDRs    []string `cbor:"7,keyasint,omitempty"`
-	ExternalIPs []string `cbor:"8,keyasint,omitempty"`
-}
-
-// PodInfo is what the API server says of a pod.
-type PodInfo struct {
-	UID         string          `cbor:"1,keyasint"`
-	Namespace   string          `cbor:"2,keyasint"`
-	Name        string          `cbor:"3,keyasint"`
-	Node        string          `cbor:"4,keyasint,omitempty"`
-	HostNetwork bool            `cbor:"5,keyasint,omitempty"`
-	Workload    Workload        `cbor:"6,keyasint,omitempty"`
-	IPs         []netip.Addr    `cbor:"7,keyasint,omitempty"`
-	Phase       string          `cbor:"8,keyasint,omitempty"`
-	Containers  []ContainerInfo `cbor:"9,keyasint,omitempty"`
-	// ConfigHash is a static pod's kubernetes.io/config.hash, which its
-	// cgroup carries in place of the UID.
-	ConfigHash string `cbor:"10,keyasint,omitempty"`
-}
-
-// ContainerInfo joins a container's name to its ID (without a scheme).
-type ContainerInfo struct {
-	Name string `cbor:"1,keyasint"`
-	ID   string `cbor:"2,keyasint"`
-}
-
-// ServiceInfo is what the API server says of a service.
-type ServiceInfo struct {
-	UID        string       `cbor:"1,keyasint"`
-	Namespace  string       `cbor:"2,keyasint"`
-	Name       string       `cbor:"3,keyasint"`
-	ClusterIPs []netip.Addr `cbor:"4,keyasint,omitempty"`
+// View is what the pages and reports read: a session, or a test's stand-in.
+type View interface {
+	// Snapshot returns the newest picture; never nil.
+	Snapshot() *Snapshot
+	// Changed receives when the picture has changed since the last receive.
+	// Changes in between are coalesced. The channel is closed when the source
+	// has ended.
+	Changed() <-chan struct{}
+	// FocusOn asks for process detail of one owner of a node; an empty node
+	// takes the wish back. It never blocks.
+	FocusOn(node string, owner Key)
 }
