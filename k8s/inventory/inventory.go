@@ -31,6 +31,9 @@ type Node struct {
 	OS    string `cbor:"4,keyasint,omitempty"`
 	Arch  string `cbor:"5,keyasint,omitempty"`
 	Ready bool   `cbor:"6,keyasint,omitempty"`
+	// NotReady is the reason and message of the Ready condition while the
+	// node is not ready: "KubeletNotReady: ...".
+	NotReady string `cbor:"9,keyasint,omitempty"`
 	// PodCIDRs and ExternalIPs as the node's spec and status tell them.
 	PodCIDRs    []string `cbor:"7,keyasint,omitempty"`
 	ExternalIPs []string `cbor:"8,keyasint,omitempty"`
