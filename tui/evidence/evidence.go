@@ -1,0 +1,207 @@
+// Package evidence answers "how do you know?": the commands by which an
+// operator could find out by hand, how snattop did, and what it could not see.
+// Everything is derived from the picture; nothing is run.
+package evidence
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/sanitize"
+)
+
+// Sheet is an answer, ready to be shown or copied.
+type Sheet struct {
+	Title    string
+	Sections []Section
+}
+
+// Section is a part of an answer.
+type Section struct {
+	Title string
+	Items []Item
+}
+
+// Item is a command to run, or a fact. A command has its meaning in Note.
+type Item struct {
+	Command string
+	Note    string
+	// Label and Note make a fact.
+	Label string
+}
+
+// Text writes the sheet without any styling.
+func (s Sheet) Text() string {
+	var b strings.Builder
+	b.WriteString(s.Title + "\n")
+	for _, sec := range s.Sections {
+		b.WriteString("\n" + sec.Title + "\n")
+		for _, it := range sec.Items {
+			switch {
+			case it.Command != "" && it.Note != "":
+				fmt.Fprintf(&b, "  # %s\n  %s\n", it.Note, it.Command)
+			case it.Command != "":
+				fmt.Fprintf(&b, "  %s\n", it.Command)
+			case it.Label != "":
+				fmt.Fprintf(&b, "  %s: %s\n", it.Label, it.Note)
+			default:
+				fmt.Fprintf(&b, "  %s\n", it.Note)
+			}
+		}
+	}
+	return b.String()
+}
+
+// plain are words that no shell reads anything into.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// Quote makes a word from the cluster safe to paste into a POSIX shell.
+func Quote(word string) string {
+	word = sanitize.Text(word)
+	if plain.MatchString(word) && !strings.HasPrefix(word, "-") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Node answers for a node.
+func Node(snap *session.Snapshot, n *session.Node) Sheet {
+	return Sheet{
+		Title: "How do you know? Node " + sanitize.Text(n.Name),
+		Sections: []Section{
+			{Title: "The same by hand", Items: append(reachNode(snap, n), onNode()...)},
+			numbers(n), seen(n), unseen(snap, n), features(n),
+		},
+	}
+}
+
+// Owner answers for a pod, or a part of the host.
+func Owner(snap *session.Snapshot, n *session.Node, o *session.Owner) Sheet {
+	return Sheet{
+		Title: "How do you know? " + sanitize.Text(o.Title()),
+		Sections: []Section{
+			{Title: "The same by hand", Items: append(reachNode(snap, n), ofOwner(snap, o)...)},
+			ownerFacts(n, o), seen(n), unseen(snap, n), features(n),
+		},
+	}
+}
+
+// Dest answers for one destination of an owner.
+func Dest(snap *session.Snapshot, n *session.Node, o *session.Owner, d *session.Dest) Sheet {
+	return Sheet{
+		Title: "How do you know? " + sanitize.Text(o.Title()) + " → " + d.Dest.String(),
+		Sections: []Section{
+			{Title: "The same by hand", Items: append(reachNode(snap, n), ofDest(snap, o, d)...)},
+			destFacts(n, d), seen(n), unseen(snap, n), features(n),
+		},
+	}
+}
+
+// kubectl is the command for the cluster on the screen; a recording's context
+// may not exist here, so there it goes without.
+func kubectl(snap *session.Snapshot) string {
+	if c := snap.Cluster; c.Source == "live" && c.Context != "" {
+		return "kubectl --context " + Quote(c.Context)
+	}
+	return "kubectl"
+}
+
+func reachNode(snap *session.Snapshot, n *session.Node) []Item {
+	if snap.Cluster.Source == "local" {
+		return []Item{{Note: "on this host, as root:"}}
+	}
+	k := kubectl(snap)
+	items := []Item{}
+	if n.InternalIP != "" {
+		items = append(items, Item{Command: k + " get nodes -o wide | grep -wF " + Quote(n.InternalIP), Note: "which node has the address that the balancer shows"})
+	}
+	return append(items, Item{
+		Command: k + " debug node/" + Quote(n.Name) + " -it --profile=sysadmin --image=busybox -- chroot /host",
+		Note:    "a root shell on the node (leaves a debug pod behind: delete it); the rest runs there",
+	})
+}
+
+func onNode() []Item {
+	return []Item{
+		{Command: "lsns -t net", Note: "every network namespace, with a process in it"},
+		{Command: "crictl ps", Note: "the containers, to match with those processes"},
+		{Command: "netstat -ptn | grep ESTABLISHED", Note: "connections of the host itself; of a pod: nsenter -t PID -n before it"},
+		{Command: "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max", Note: "how full the node's own table is"},
+	}
+}
+
+func ofOwner(snap *session.Snapshot, o *session.Owner) []Item {
+	if o.Name == "" {
+		return []Item{
+			{Command: "systemctl status " + Quote(o.Workload.Name), Note: "the unit and its processes"},
+			{Command: "netstat -ptn | grep ESTABLISHED", Note: "its connections, in the node's own namespace"},
+		}
+	}
+	items := []Item{}
+	if snap.Cluster.Source != "local" && o.Namespace != "" {
+		items = append(items, Item{Command: kubectl(snap) + " get pod -n " + Quote(o.Namespace) + " " + Quote(o.Name) + " -o wide", Note: "the pod, its address and its node"})
+	}
+	return append(items, append(containers(o),
+		Item{Command: "lsns -t net -p $PID", Note: "the network namespace of that process"},
+		Item{Command: "nsenter -t $PID -n netstat -ptn | grep ESTABLISHED", Note: "every connection in it; private addresses take no SNAT port"},
+	)...)
+}
+
+// containers leads from a pod to the number of one of its processes.
+func containers(o *session.Owner) []Item {
+	pick := "crictl ps -q"
+	if o.Namespace != "" {
+		pick = "crictl ps -q --pod \"$(crictl pods -q --namespace " + Quote("^"+o.Namespace+"$") + " --name " + Quote("^"+o.Name+"$") + ")\""
+	}
+	return []Item{{
+		Command: "PID=$(crictl inspect -o go-template --template '{{.info.pid}}' \"$(" + pick + " | head -n 1)\")",
+		Note:    "container → process",
+	}}
+}
+
+func ofDest(snap *session.Snapshot, o *session.Owner, d *session.Dest) []Item {
+	var items []Item
+	proto, addr := "-t", d.IP.String()
+	if d.Protocol == snat.UDP {
+		proto = "-u"
+	}
+	if d.IP.Is6() {
+		addr = "[" + addr + "]"
+	}
+	filter := " -n -a -p " + proto + " dst " + Quote(addr) + " dport = :" + strconv.Itoa(int(d.Port))
+	enter := ""
+	for _, p := range d.Processes {
+		if p.PID > 0 {
+			enter = "nsenter -t " + strconv.Itoa(p.PID) + " -n "
+			items = append(items, Item{Command: "cat /proc/" + strconv.Itoa(p.PID) + "/cgroup", Note: "process → container"})
+			break
+		}
+	}
+	if enter == "" && o.Name != "" && !o.HostNetwork {
+		items = append(items, containers(o)...)
+		enter = "nsenter -t $PID -n "
+	}
+	items = append(items, Item{Command: enter + "ss" + filter, Note: "every socket to this destination, with its process"})
+	if proto == "-t" {
+		items = append(items, Item{
+			Command: enter + "netstat -ptn | grep ESTABLISHED | grep -cF " + Quote(fmt.Sprintf("%s:%d", d.IP, d.Port)),
+			Note:    "how many are established",
+		})
+	}
+	if snap.Cluster.Source != "local" && d.Name != "" && d.WhyNot == "" {
+		items = append(items, Item{Command: kubectl(snap) + " get services -A -o wide | grep -wF " + Quote(d.IP.String()), Note: "what the address is called in the cluster"})
+	}
+	return items
+}
+
+// estimated is what is said of every figure that no balancer has told.
+const estimated = "derived from the sockets, not measured at the balancer"
+
+func bounds(p snat.Ports) string {
+	return fmt.Sprintf("≥ %s · ~%s · ≤ %s (%s)", format.Count(p.Min), format.Count(p.Estimate), format.Count(p.Max), estimated)
+}

@@ -1,0 +1,204 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/sanitize"
+)
+
+func fact(label, note string, args ...any) Item {
+	if len(args) > 0 {
+		note = fmt.Sprintf(note, args...)
+	}
+	return Item{Label: label, Note: sanitize.Text(note)}
+}
+
+// numbers are a node's figures as they stand.
+func numbers(n *session.Node) Section {
+	sec := Section{Title: "The numbers as they stand"}
+	if n.State != session.StateStreaming {
+		sec.Items = append(sec.Items, fact("numbers", "none: the node is not seen"))
+		return sec
+	}
+	sec.Items = append(sec.Items, counts(n, n.Counts)...)
+	switch {
+	case !n.Budget.Known():
+		sec.Items = append(sec.Items, fact("budget", "not known, so no share of it either; give --snat-ports or --provider"))
+	case n.Budget.Source == snat.BudgetMeasured:
+		sec.Items = append(sec.Items, fact("budget", "%s ports, measured: the cloud's own figure", format.Count(n.Budget.Ports)))
+	case n.Budget.Source == snat.BudgetFlag:
+		sec.Items = append(sec.Items, fact("budget", "%s ports, as --snat-ports says", format.Count(n.Budget.Ports)))
+	default:
+		sec.Items = append(sec.Items, fact("budget", "%s ports (%s): the provider's documented default for a pool of this size", format.Count(n.Budget.Ports), n.Budget.Source))
+	}
+	for _, why := range n.Why {
+		sec.Items = append(sec.Items, fact("verdict", "%s: %s", n.Verdict, why))
+	}
+	if c := n.Conntrack; c != nil {
+		sec.Items = append(sec.Items, fact("conntrack", "%s of %s · insert_failed %s · drop %s · early_drop %s",
+			format.Count(c.Count), format.Count(c.Max), format.Count(c.InsertFailed), format.Count(c.Drop), format.Count(c.EarlyDrop)))
+	}
+	return sec
+}
+
+func counts(n *session.Node, c session.Counts) []Item {
+	items := []Item{
+		fact("ports in use", bounds(c.Ports)),
+		fact("open", "%s sockets established or closing, counted", format.Count(c.Open)),
+		fact("trying", "%s SYNs without an answer, counted: each may have been refused a port", format.Count(c.Trying)),
+		fact("cooling", "%s closed, port probably still held (%s)", format.About(c.Cooling), estimated),
+		fact("public", "%s ESTABLISHED and %s SYN_SENT to public addresses, counted", format.Count(c.EstablishedPublic), format.Count(c.SynSentPublic)),
+		fact("all flows", "%s, to any destination", format.Count(c.All)),
+	}
+	if c.UDPFlows > 0 {
+		items = append(items, fact("udp", "%s flows; the balancer keeps UDP's ports apart", format.Count(c.UDPFlows)))
+	}
+	return append(items, rates(n, c.OpensPerSecond, c.ClosesPerSecond, c.FailedPerSecond))
+}
+
+func rates(n *session.Node, opens, closes, fails float64) Item {
+	if n == nil || !n.LastTick.After(n.Since) {
+		return fact("a second", "not known yet: rates need a second look")
+	}
+	return fact("a second", "%s opened · %s closed · %s failed", format.Rate(opens), format.Rate(closes), format.Rate(fails))
+}
+
+func ownerFacts(n *session.Node, o *session.Owner) Section {
+	sec := Section{Title: "The numbers as they stand", Items: counts(n, o.Counts)}
+	who := []string{}
+	if o.UID != "" {
+		who = append(who, "UID "+o.UID)
+	}
+	for _, ip := range o.IPs {
+		who = append(who, ip.String())
+	}
+	if o.Phase != "" {
+		who = append(who, o.Phase)
+	}
+	if o.HostNetwork {
+		who = append(who, "in the node's own network, told apart by cgroup")
+	}
+	if len(who) > 0 {
+		sec.Items = append(sec.Items, fact("identity", "%s", strings.Join(who, " · ")))
+	}
+	if len(o.Containers) > 0 {
+		sec.Items = append(sec.Items, fact("containers", "%s", strings.Join(o.Containers, ", ")))
+	}
+	if !o.Known && o.Name != "" {
+		sec.Items = append(sec.Items, fact("note", "the API server does not (or no longer) list this pod; the node still holds its sockets"))
+	}
+	return sec
+}
+
+func destFacts(n *session.Node, d *session.Dest) Section {
+	sec := Section{Title: "The numbers as they stand"}
+	if d.Eligible {
+		sec.Items = append(sec.Items, fact("counts", "yes: the address is beyond the balancer, so each flow takes a port"))
+	} else {
+		sec.Items = append(sec.Items, fact("counts", "no: %s", d.WhyNot))
+	}
+	sec.Items = append(sec.Items,
+		fact("open", "%s: %s established, %s closing", format.Count(d.Open()), format.Count(d.Established), format.Count(d.Closing)),
+		fact("trying", "%s SYNs without an answer", format.Count(d.SynSent)),
+		fact("cooling", "%s (%s); the node itself holds %s in TIME_WAIT", format.About(d.Cooling), estimated, format.Count(d.TimeWait)),
+		rates(n, d.OpensPerSecond, d.ClosesPerSecond, d.FailedPerSecond))
+	return sec
+}
+
+// collector says what a collector does.
+func collector(name string) string {
+	switch name {
+	case "ebpf":
+		return "eBPF: kernel events, counted in the kernel"
+	case "diag":
+		return "inet_diag: socket tables over netlink, in every network namespace"
+	case "procfs":
+		return "procfs: /proc/<pid>/net/tcp and tcp6 of every network namespace"
+	case "tcptracer":
+		return "tcptracer of the node's BCC tools"
+	default:
+		return name
+	}
+}
+
+// seen is how the numbers come here.
+func seen(n *session.Node) Section {
+	sec := Section{Title: "How it is measured"}
+	if n.Rung != "" {
+		sec.Items = append(sec.Items, fact("way in", "%s", n.Rung))
+	}
+	if n.Collector != "" {
+		sec.Items = append(sec.Items, fact("collector", "%s", collector(n.Collector)))
+	}
+	if n.Kernel != "" {
+		sec.Items = append(sec.Items, fact("kernel", "%s", n.Kernel))
+	}
+	if !n.Since.IsZero() {
+		sec.Items = append(sec.Items, fact("since", "%s, newest %s, every %s", format.Clock(n.Since), format.Clock(n.LastTick), n.Interval))
+	}
+	if c := n.Cost; c.WallNanos > 0 {
+		sec.Items = append(sec.Items, fact("cost", "%s a look: %s sockets in %d namespaces",
+			time.Duration(c.WallNanos).Round(100*time.Microsecond), format.Count(c.Sockets), c.Namespaces))
+	}
+	if len(n.Scoped) > 0 {
+		sec.Items = append(sec.Items, fact("scope", "only these pods: %s", strings.Join(n.Scoped, ", ")))
+	}
+	if len(sec.Items) == 0 {
+		sec.Items = append(sec.Items, fact("", "it is not: no probe has answered"))
+	}
+	return sec
+}
+
+// unseen is what the numbers are known to lack.
+func unseen(snap *session.Snapshot, n *session.Node) Section {
+	sec := Section{Title: "What could not be seen"}
+	if n.Error != "" {
+		sec.Items = append(sec.Items, fact("node", "%s", n.Error))
+	}
+	if n.Progress != "" && n.State != session.StateStreaming {
+		sec.Items = append(sec.Items, fact("now", "%s", n.Progress))
+	}
+	for _, p := range n.Problems {
+		sec.Items = append(sec.Items, fact("probe", "%s", p))
+	}
+	if l := n.Loss; l.Events > 0 {
+		sec.Items = append(sec.Items, fact("lost", "%s events were lost before they were counted", format.Count(l.Events)))
+	}
+	if l := n.Loss; l.Destinations > 0 {
+		sec.Items = append(sec.Items, fact("lost", "%s destinations did not fit the row limit", format.Count(l.Destinations)))
+	}
+	if l := n.Loss; l.Namespaces > 0 {
+		sec.Items = append(sec.Items, fact("lost", "%s network namespaces could not be entered", format.Count(l.Namespaces)))
+	}
+	if snap.Problem != "" {
+		sec.Items = append(sec.Items, fact("source", "%s", snap.Problem))
+	}
+	if n.Budget.Source != snat.BudgetMeasured {
+		sec.Items = append(sec.Items, fact("balancer", "its own count of ports in use: no figure from the cloud"))
+	}
+	return sec
+}
+
+// features are the probe's findings about its node.
+func features(n *session.Node) Section {
+	sec := Section{Title: "What the probe found on the node"}
+	for _, f := range n.Features {
+		sec.Items = append(sec.Items, fact(f.Name, "%s", f.Answer.String()+detail(f.Detail)))
+	}
+	if len(sec.Items) == 0 {
+		sec.Items = append(sec.Items, fact("", "nothing told"))
+	}
+	return sec
+}
+
+func detail(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " · " + s
+}

@@ -1,0 +1,84 @@
+// Package keys holds the keys that the pages answer to, as the contract
+// promises them. Bindings come from a function and are nested by area; the
+// help is generated from them, so that it cannot promise other keys.
+package keys
+
+import "charm.land/bubbles/v2/key"
+
+// Map is every binding.
+type Map struct {
+	Global Global
+	Move   Move
+	Table  Table
+	Prompt Prompt
+}
+
+// Global keys work on every page.
+type Global struct {
+	Open, Back                           key.Binding
+	Nodes, Pods, Connections             key.Binding
+	Freeze, Know, Copy, Ticket, GoTo     key.Binding
+	Filter, Public, Eligible, Help, Quit key.Binding
+	// Interrupt ends the program even while text is being typed.
+	Interrupt key.Binding
+}
+
+// Move keys move a cursor or scroll a text.
+type Move struct {
+	Up, Down, PageUp, PageDown, Top, Bottom key.Binding
+}
+
+// Table keys order rows and change panes.
+type Table struct {
+	SortLeft, SortRight, Reverse, NextPane key.Binding
+}
+
+// Prompt keys work while text is being typed.
+type Prompt struct {
+	Accept, Cancel key.Binding
+}
+
+// Default returns the bindings of the contract.
+func Default() *Map {
+	bind := func(help, desc string, keys ...string) key.Binding {
+		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(help, desc))
+	}
+	return &Map{
+		Global: Global{
+			Open:        bind("enter", "drill down", "enter"),
+			Back:        bind("esc", "back", "esc"),
+			Nodes:       bind("1", "nodes", "1"),
+			Pods:        bind("2", "pods", "2"),
+			Connections: bind("3", "connections", "3"),
+			Freeze:      bind("space", "freeze", "space"),
+			Know:        bind("x", "how do you know", "x"),
+			Copy:        bind("y", "copy", "y"),
+			Ticket:      bind("S", "ticket", "S", "shift+s"),
+			GoTo:        bind(":", "go to", ":"),
+			Filter:      bind("/", "filter", "/"),
+			Public:      bind("p", "public only", "p"),
+			Eligible:    bind("a", "all/eligible", "a"),
+			Help:        bind("?", "help", "?"),
+			Quit:        bind("q", "quit", "q"),
+			Interrupt:   bind("ctrl+c", "quit", "ctrl+c"),
+		},
+		Move: Move{
+			Up:       bind("↑/k", "up", "up", "k"),
+			Down:     bind("↓/j", "down", "down", "j"),
+			PageUp:   bind("pgup", "page up", "pgup", "ctrl+b"),
+			PageDown: bind("pgdn", "page down", "pgdown", "ctrl+f"),
+			Top:      bind("g", "top", "g", "home"),
+			Bottom:   bind("G", "bottom", "G", "shift+g", "end"),
+		},
+		Table: Table{
+			SortLeft:  bind("<", "sort by the column to the left", "<"),
+			SortRight: bind(">", "sort by the column to the right", ">"),
+			Reverse:   bind("r", "reverse", "r"),
+			NextPane:  bind("tab", "next pane", "tab"),
+		},
+		Prompt: Prompt{
+			Accept: bind("enter", "accept", "enter"),
+			Cancel: bind("esc", "cancel", "esc"),
+		},
+	}
+}

@@ -1,0 +1,161 @@
+// Package page is what the pages ①–③ have in common: the picture they draw,
+// what the root asks of them, and how a node without numbers is spoken of.
+package page
+
+import (
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/component"
+	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/sanitize"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+// Page is a whole page of the terminal UI.
+type Page interface {
+	component.Component
+	// SetPicture shows a picture. It is cheap when nothing has changed.
+	SetPicture(pic Picture)
+	// SetTheme changes the looks.
+	SetTheme(th *theme.Theme)
+	// Crumbs is the way to the page, outermost first.
+	Crumbs() []string
+	// State says in a few words how well the page's subject is seen.
+	State() string
+	// Sentence is the page in one sentence of at most width cells.
+	Sentence(width int) string
+	// Filter and SetFilter are what the rows are filtered by.
+	Filter() string
+	SetFilter(text string)
+	// Rows returns how many rows are shown, how many there are, and whether
+	// the filter matched loosely only.
+	Rows() (shown, total int, fuzzy bool)
+	// Copy is the selected row as text.
+	Copy() string
+	// Know says how the numbers of the selected row are known.
+	Know() evidence.Sheet
+}
+
+// Picture is a snapshot and the time at which it is looked at.
+type Picture struct {
+	Snap *session.Snapshot
+	// Now is what ages are measured against: the clock for live sources, the
+	// recording's own time for a recording.
+	Now time.Time
+}
+
+// Stale returns how long ago a node was last heard of, and whether that is
+// longer than three of its intervals.
+func (p Picture) Stale(n *session.Node) (time.Duration, bool) {
+	if n == nil || !Seen(n) || n.LastTick.IsZero() || n.Interval <= 0 || p.Snap != nil && p.Snap.Done {
+		return 0, false
+	}
+	age := p.Now.Sub(n.LastTick)
+	return age, age > 3*n.Interval
+}
+
+// Seen reports whether a node has numbers.
+func Seen(n *session.Node) bool { return n.State == session.StateStreaming }
+
+// HasRates reports whether enough ticks have come for rates to mean anything:
+// one tick tells what is there, not what happens.
+func HasRates(n *session.Node) bool { return n != nil && Seen(n) && n.LastTick.After(n.Since) }
+
+// Missing is what to say in place of the numbers of a node that has none.
+// fault is true when something is wrong, false while the node is being
+// reached.
+func Missing(n *session.Node) (text string, fault bool) {
+	problem := sanitize.Text(n.Error)
+	switch n.State {
+	case session.StateStreaming:
+		return "", false
+	case session.StateWaiting:
+		return "waiting for its turn" + after(": ", sanitize.Text(n.Progress)), false
+	case session.StateConnecting:
+		if p := sanitize.Text(n.Progress); p != "" {
+			return "connecting: " + p, false
+		}
+		return "connecting", false
+	case session.StateDenied:
+		return "cannot see: " + or(problem, "the API server denies access to it"), true
+	case session.StateUnreachable:
+		return "cannot see: " + or(problem, "it cannot be reached"), true
+	case session.StateNotLinux:
+		return "cannot see: " + or(problem, or(sanitize.Text(n.OS), "it")+" is not Linux"), true
+	default:
+		return "cannot see: " + or(problem, "state "+sanitize.Text(string(n.State))), true
+	}
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func after(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// CollectorName spells a collector as operators know it.
+func CollectorName(c string) string {
+	switch c {
+	case "diag":
+		return "inet_diag"
+	case "ebpf":
+		return "eBPF"
+	case "":
+		return "collector unknown"
+	default:
+		return sanitize.Text(c)
+	}
+}
+
+// Trail joins crumbs within width; the innermost is kept longest.
+func Trail(crumbs []string, width int) string {
+	const sep = " › "
+	line := strings.Join(crumbs, sep)
+	for i := 1; ansi.StringWidth(line) > width && i < len(crumbs); i++ {
+		line = format.Ellipsis + sep + strings.Join(crumbs[i:], sep)
+	}
+	return format.CutMiddle(line, width)
+}
+
+// NodeTitle is a node's name with its address.
+func NodeTitle(n *session.Node) string {
+	name := sanitize.Text(n.Name)
+	if n.InternalIP == "" {
+		return name
+	}
+	return name + " (" + sanitize.Text(n.InternalIP) + ")"
+}
+
+// Context names the cluster.
+func Context(s *session.Snapshot) string {
+	return or(sanitize.Text(s.Cluster.Context), "no context")
+}
+
+// Counter is the look of a number: nothing is quiet.
+func Counter(th *theme.Theme, n float64) theme.Style {
+	if n == 0 {
+		return th.Dim
+	}
+	return th.Text
+}
+
+// Alarm is the look of a number that should be zero.
+func Alarm(th *theme.Theme, n float64) theme.Style {
+	if n == 0 {
+		return th.Dim
+	}
+	return th.Warn
+}

@@ -1,0 +1,119 @@
+// Package theme names what things mean on the screen and gives each meaning a
+// look. Components get a *Theme handed in; nothing is global. What a colour
+// says is always said by a mark or a word as well, so that NO_COLOR, sixteen
+// colours and a monochrome ticket lose nothing.
+package theme
+
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/snattop/snattop/internal/snat"
+)
+
+// Style is a look reduced to what it writes before and after a text, so that
+// a table of many cells costs little more than its characters.
+type Style struct{ before, after string }
+
+// NewStyle reduces a lipgloss style (its text attributes; no sizes, no
+// borders).
+func NewStyle(s lipgloss.Style) Style {
+	before, after, ok := strings.Cut(s.Inline(true).Render("x"), "x")
+	if !ok {
+		return Style{}
+	}
+	return Style{before: before, after: after}
+}
+
+// Render writes text in the style.
+func (s Style) Render(text string) string {
+	if text == "" || s.before == "" {
+		return text
+	}
+	return s.before + text + s.after
+}
+
+// Over lays the style under text that is styled already: after each reset in
+// the text the style is taken up again.
+func (s Style) Over(text string) string {
+	if text == "" || s.before == "" {
+		return text
+	}
+	return s.before + strings.ReplaceAll(text, reset, reset+s.before) + s.after
+}
+
+const reset = "\x1b[m"
+
+// Theme is the set of looks, by meaning.
+type Theme struct {
+	// Text is what is read, Dim what is there when one looks for it, Strong
+	// what is read first.
+	Text, Dim, Strong Style
+	// Brand is the tool's own name, Accent what leads the eye (keys, the
+	// current step), Heading a table's column titles.
+	Brand, Accent, Heading Style
+	// Selected lies under the row of the cursor, SelectedBlurred under that
+	// row while another pane has the keys.
+	Selected, SelectedBlurred Style
+	// Good, Warn and Bad are judgements; Notice is a message to the operator.
+	Good, Warn, Bad, Notice Style
+	// Rule is lines between things.
+	Rule Style
+}
+
+// New returns the theme for a dark or a light background, without any colour
+// if so wanted.
+func New(dark, noColor bool) *Theme {
+	base := lipgloss.NewStyle()
+	if noColor {
+		return &Theme{
+			Dim: NewStyle(base.Faint(true)), Strong: NewStyle(base.Bold(true)),
+			Brand: NewStyle(base.Bold(true)), Accent: NewStyle(base.Bold(true)), Heading: NewStyle(base.Faint(true)),
+			Selected: NewStyle(base.Reverse(true)), SelectedBlurred: NewStyle(base.Underline(true)),
+			Warn: NewStyle(base.Bold(true)), Bad: NewStyle(base.Bold(true)), Notice: NewStyle(base.Bold(true)),
+			Rule: NewStyle(base.Faint(true)),
+		}
+	}
+	pick := lipgloss.LightDark(dark)
+	fg := func(light, dark string) lipgloss.Style {
+		return base.Foreground(pick(lipgloss.Color(light), lipgloss.Color(dark)))
+	}
+	bg := func(light, dark string) lipgloss.Style {
+		return base.Background(pick(lipgloss.Color(light), lipgloss.Color(dark)))
+	}
+	return &Theme{
+		Text:            Style{},
+		Dim:             NewStyle(fg("#6B7280", "#8B93A1")),
+		Strong:          NewStyle(base.Bold(true)),
+		Brand:           NewStyle(fg("#0B5CAD", "#6CB6FF").Bold(true)),
+		Accent:          NewStyle(fg("#0B5CAD", "#6CB6FF")),
+		Heading:         NewStyle(fg("#6B7280", "#8B93A1")),
+		Selected:        NewStyle(bg("#D6E4F5", "#22384F")),
+		SelectedBlurred: NewStyle(bg("#E8ECF1", "#262B33")),
+		Good:            NewStyle(fg("#1E7B34", "#6BCB77")),
+		Warn:            NewStyle(fg("#945B00", "#F2B84B")),
+		Bad:             NewStyle(fg("#B42318", "#FF6B6B")),
+		Notice:          NewStyle(fg("#945B00", "#F2B84B").Bold(true)),
+		Rule:            NewStyle(fg("#C4CAD3", "#4A5260")),
+	}
+}
+
+// Verdict returns the mark, the word and the look of a verdict. Marks differ
+// in shape, not in colour alone.
+func (t *Theme) Verdict(v snat.Verdict) (mark, word string, style Style) {
+	switch v {
+	case snat.Exhausted:
+		return "▲", "exhausted", t.Bad
+	case snat.Pressured:
+		return "!", "pressured", t.Warn
+	case snat.NotSNAT:
+		return "■", "not SNAT", t.Warn
+	case snat.Healthy:
+		return "✓", "healthy", t.Good
+	case snat.Unknown:
+		return "?", "unknown", t.Dim
+	default:
+		return "?", "unknown", t.Dim
+	}
+}
