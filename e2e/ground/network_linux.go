@@ -99,11 +99,11 @@ func (g *Ground) wireGateway(ctx context.Context) error {
 	gw, inet := g.dirs.netns(nsGateway), g.dirs.netns(nsInternet)
 	batch := "link add wan0 type veth peer name eth0 netns " + inet.path + "\n" +
 		"addr add " + transitGateway + "/30 dev wan0\n" +
-		"-6 addr add " + transitIPv6Gateway + "/64 dev wan0 nodad\n" +
-		"-6 addr add fd00:224::1/64 dev eth0 nodad\n" +
+		"addr add " + transitIPv6Gateway + "/64 dev wan0 nodad\n" +
+		"addr add fd00:224::1/64 dev eth0 nodad\n" +
 		"link set wan0 up\n" +
 		"route add " + InternetNetwork + " via " + transitInternet + "\n" +
-		"-6 route add " + InternetIPv6 + "/128 via " + transitIPv6Internet + "\n"
+		"route add " + InternetIPv6 + "/128 via " + transitIPv6Internet + "\n"
 	if _, err := gw.run(ctx, batch, "ip", "-batch", "-"); err != nil {
 		return err
 	}
@@ -114,14 +114,14 @@ func (g *Ground) wireInternet(ctx context.Context) error {
 	inet := g.dirs.netns(nsInternet)
 	var batch strings.Builder
 	fmt.Fprintf(&batch, "addr add %s/30 dev eth0\n", transitInternet)
-	fmt.Fprintf(&batch, "-6 addr add %s/64 dev eth0 nodad\n", transitIPv6Internet)
+	fmt.Fprintf(&batch, "addr add %s/64 dev eth0 nodad\n", transitIPv6Internet)
 	batch.WriteString("link set eth0 up\n")
 	fmt.Fprintf(&batch, "route add %s/32 via %s\n", PublicAddress, transitGateway)
-	fmt.Fprintf(&batch, "-6 route add %s/128 via %s\n", publicAddressIPv6, transitIPv6Gateway)
+	fmt.Fprintf(&batch, "route add %s/128 via %s\n", publicAddressIPv6, transitIPv6Gateway)
 	for i := 1; i <= destinations; i++ {
 		fmt.Fprintf(&batch, "addr add %s/32 dev lo\n", Destination(i))
 	}
-	fmt.Fprintf(&batch, "-6 addr add %s/128 dev lo nodad\n", InternetIPv6)
+	fmt.Fprintf(&batch, "addr add %s/128 dev lo nodad\n", InternetIPv6)
 	if _, err := inet.run(ctx, batch.String(), "ip", "-batch", "-"); err != nil {
 		return err
 	}
@@ -141,9 +141,9 @@ func (g *Ground) wireInternet(ctx context.Context) error {
 func (g *Ground) wireNodes(ctx context.Context) error {
 	for _, n := range g.nodes {
 		ns := g.dirs.nodeNetns(n)
-		batch := fmt.Sprintf("-6 addr add %s/64 dev eth0 nodad\n", n.ipv6()) +
+		batch := fmt.Sprintf("addr add %s/64 dev eth0 nodad\n", n.ipv6()) +
 			"route add default via " + GatewayAddress + "\n" +
-			"-6 route add default via fd00:224::1\n" +
+			"route add ::/0 via fd00:224::1\n" +
 			g.podRoutes(n.Name)
 		if _, err := ns.run(ctx, batch, "ip", "-batch", "-"); err != nil {
 			return fmt.Errorf("%s: %w", n.Name, err)
