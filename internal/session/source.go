@@ -42,12 +42,15 @@ type Event struct {
 	Time time.Time `cbor:"1,keyasint"`
 	// Node is the node that Hello, Tick, Bye and State speak of.
 	Node string `cbor:"2,keyasint,omitempty"`
+	// PodUID is set on Hello, Tick and Bye of a probe that sees one pod only;
+	// a node may have several of those streams beside each other.
+	PodUID string `cbor:"10,keyasint,omitempty"`
 
-	Hello   *wire.Hello   `cbor:"3,keyasint,omitempty"`
-	Tick    *wire.Tick    `cbor:"4,keyasint,omitempty"`
-	Bye     *wire.Bye     `cbor:"5,keyasint,omitempty"`
-	State   *NodeState    `cbor:"6,keyasint,omitempty"`
-	Cluster *ClusterInfo  `cbor:"7,keyasint,omitempty"`
+	Hello   *wire.Hello       `cbor:"3,keyasint,omitempty"`
+	Tick    *wire.Tick        `cbor:"4,keyasint,omitempty"`
+	Bye     *wire.Bye         `cbor:"5,keyasint,omitempty"`
+	State   *NodeState        `cbor:"6,keyasint,omitempty"`
+	Cluster *ClusterInfo      `cbor:"7,keyasint,omitempty"`
 	Objects *inventory.Change `cbor:"8,keyasint,omitempty"`
 	// Problem is a sentence about the source as a whole; "" takes it back.
 	Problem *string `cbor:"9,keyasint,omitempty"`

@@ -1,0 +1,397 @@
+package probe
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// DefaultMaxRows bounds the destinations of a node. Beyond it, flows are
+// counted as dropped destinations; nothing is dropped in silence.
+const DefaultMaxRows = 20_000
+
+// rowKey is what makes a row: a destination of an owner.
+type rowKey struct {
+	owner uint32
+	proto uint8
+	ip    netip.Addr
+	port  uint16
+}
+
+type gauges struct{ established, closing, synSent, timeWait uint32 }
+
+type row struct {
+	key                  rowKey
+	id                   uint32
+	now, sent            gauges
+	opens, closes, fails uint32
+	// told is false until the row's key has been sent once.
+	told  bool
+	procs map[uint32]*procCount
+	// sentProcs is what the controller has of procs, to send changes only.
+	sentProcs []wire.Process
+	detailed  bool
+}
+
+type procCount struct{ established, synSent uint32 }
+
+func (r *row) idle() bool {
+	return r.now == gauges{} && r.opens == 0 && r.closes == 0 && r.fails == 0
+}
+
+// flags of a conn.
+const (
+	connInbound uint8 = 1 << iota
+	connDropped
+)
+
+// conn is what is remembered of one socket between two reads; there may be
+// hundreds of thousands, so it is small.
+type conn struct {
+	inode uint64
+	row   uint32
+	proc  uint32
+	gen   uint32
+	ns    uint32
+	phase phase
+	flags uint8
+	// tries counts process look-ups that did not find a holder.
+	tries uint8
+}
+
+// Aggregator turns snapshots of sockets into rows and events. It knows neither
+// the kernel nor a clock, and is not safe for concurrent use.
+//
+// One snapshot is Begin, any number of Add, EndNamespace for each namespace
+// that was read, Finish.
+type Aggregator struct {
+	maxRows int
+	owners  *ownerTable
+	conns   map[uint64]conn
+	rows    map[rowKey]uint32
+	byID    map[uint32]*row
+	nextRow uint32
+	gen     uint32
+	seq     uint64
+	seeded  bool
+	// failed holds the namespaces that could not be read in this snapshot:
+	// their sockets are unknown, not closed.
+	failed map[uint32]bool
+	// refused holds the destinations that did not fit, in this snapshot.
+	refused map[rowKey]struct{}
+	focus   focusSet
+}
+
+type focusSet struct {
+	all    bool
+	owners map[uint32]bool
+}
+
+func (f focusSet) has(owner uint32) bool { return f.all || f.owners[owner] }
+
+func (f focusSet) empty() bool { return !f.all && len(f.owners) == 0 }
+
+// NewAggregator returns an empty aggregator that keeps at most maxRows
+// destinations (DefaultMaxRows when 0 or less).
+func NewAggregator(maxRows int) *Aggregator {
+	if maxRows <= 0 {
+		maxRows = DefaultMaxRows
+	}
+	return &Aggregator{
+		maxRows: maxRows,
+		owners:  newOwnerTable(),
+		conns:   make(map[uint64]conn),
+		rows:    make(map[rowKey]uint32),
+		byID:    make(map[uint32]*row),
+		failed:  make(map[uint32]bool),
+		refused: make(map[rowKey]struct{}),
+	}
+}
+
+// SetFocus replaces the owners whose processes are told.
+func (a *Aggregator) SetFocus(f wire.Focus) {
+	a.focus = focusSet{all: f.All, owners: make(map[uint32]bool, len(f.Owners))}
+	for _, id := range f.Owners {
+		a.focus.owners[id] = true
+	}
+}
+
+// Begin starts a snapshot.
+func (a *Aggregator) Begin() {
+	a.gen++
+	clear(a.failed)
+	clear(a.refused)
+	for _, r := range a.byID {
+		r.now = gauges{}
+		r.procs = nil
+	}
+}
+
+// Failed says that a namespace could not be read: what was known of it stays.
+func (a *Aggregator) Failed(ns uint32) { a.failed[ns] = true }
+
+// known returns what is remembered of a socket.
+func (a *Aggregator) known(key uint64) (conn, bool) {
+	c, ok := a.conns[key]
+	return c, ok
+}
+
+// add counts one socket of a namespace for an owner. It is called for sockets
+// that are not listeners.
+func (a *Aggregator) add(s *Socket, ns, owner uint32, inbound bool) {
+	ph := s.State.phase()
+	if ph == phaseNone || ph == phaseListen {
+		return
+	}
+	c, old := a.conns[s.Key]
+	if old && c.gen == a.gen {
+		return // met twice: an interrupted dump was read again
+	}
+	if !old {
+		c = conn{ns: ns, inode: s.Inode}
+		if inbound {
+			c.flags |= connInbound
+		} else {
+			c.row = a.rowFor(rowKey{owner, s.Protocol, s.Remote.Addr(), s.Remote.Port()})
+			if c.row == 0 {
+				c.flags |= connDropped
+			}
+		}
+	}
+	if s.Inode != 0 {
+		c.inode = s.Inode
+	}
+	if r := a.byID[c.row]; r != nil {
+		a.count(r, c, old, ph)
+	}
+	c.phase, c.gen = ph, a.gen
+	a.conns[s.Key] = c
+}
+
+// count updates a row's gauges, and its events when the snapshot is not the
+// first: what stands there at the start did not happen just now.
+func (a *Aggregator) count(r *row, c conn, old bool, ph phase) {
+	was := c.phase
+	if !old {
+		was = phaseNone
+	}
+	switch ph {
+	case phaseEstablished, phaseClosing:
+		if ph == phaseEstablished {
+			r.now.established++
+		} else {
+			r.now.closing++
+		}
+		if a.seeded && (was == phaseNone || was == phaseAttempting) {
+			r.opens++
+		}
+	case phaseAttempting:
+		r.now.synSent++
+	case phaseTimeWait:
+		r.now.timeWait++
+		if was == phaseTimeWait {
+			return
+		}
+		// It lived and died between two reads, or before the first: the
+		// balancer holds its port either way.
+		r.closes++
+		if a.seeded && (was == phaseNone || was == phaseAttempting) {
+			r.opens++
+		}
+	case phaseNone, phaseListen:
+	}
+}
+
+// rowFor returns the ID of a destination's row, 0 when it does not fit.
+func (a *Aggregator) rowFor(k rowKey) uint32 {
+	if id, ok := a.rows[k]; ok {
+		return id
+	}
+	if len(a.rows) >= a.maxRows {
+		if len(a.refused) < a.maxRows {
+			a.refused[k] = struct{}{}
+		}
+		return 0
+	}
+	a.nextRow++
+	a.rows[k] = a.nextRow
+	a.byID[a.nextRow] = &row{key: k, id: a.nextRow}
+	return a.nextRow
+}
+
+// sweep turns the sockets that are no longer there into events.
+func (a *Aggregator) sweep() {
+	for key, c := range a.conns {
+		if c.gen == a.gen {
+			continue
+		}
+		r := a.byID[c.row]
+		if a.failed[c.ns] {
+			c.gen = a.gen
+			a.conns[key] = c
+			if r != nil {
+				a.count(r, c, true, c.phase)
+			}
+			continue
+		}
+		delete(a.conns, key)
+		if r == nil {
+			continue
+		}
+		switch c.phase {
+		case phaseEstablished, phaseClosing:
+			r.closes++
+		case phaseAttempting:
+			r.fails++
+		case phaseNone, phaseTimeWait, phaseListen:
+		}
+	}
+}
+
+// move gives a socket to another owner: its holder became known late.
+func (a *Aggregator) move(key uint64, owner uint32) {
+	c, ok := a.conns[key]
+	if !ok || c.row == 0 {
+		return
+	}
+	from := a.byID[c.row]
+	if from == nil || from.key.owner == owner {
+		return
+	}
+	k := from.key
+	k.owner = owner
+	id := a.rowFor(k)
+	if id == 0 {
+		return
+	}
+	to := a.byID[id]
+	switch c.phase {
+	case phaseEstablished:
+		from.now.established--
+		to.now.established++
+	case phaseClosing:
+		from.now.closing--
+		to.now.closing++
+	case phaseAttempting:
+		from.now.synSent--
+		to.now.synSent++
+	case phaseTimeWait:
+		from.now.timeWait--
+		to.now.timeWait++
+	case phaseNone, phaseListen:
+	}
+	// An open that was counted in this snapshot moves along.
+	if from.opens > 0 && (c.phase == phaseEstablished || c.phase == phaseClosing) {
+		from.opens--
+		to.opens++
+	}
+	c.row = id
+	a.conns[key] = c
+}
+
+// finish closes a snapshot and returns what changed since the last.
+func (a *Aggregator) finish(now time.Time, elapsed time.Duration, procs *procTable) *wire.Tick {
+	a.countProcesses()
+	a.seq++
+	t := &wire.Tick{Seq: a.seq, UnixNanos: now.UnixNano(), Full: !a.seeded, Loss: wire.Loss{Destinations: uint64(len(a.refused))}}
+	if a.seeded {
+		t.ElapsedNanos = int64(elapsed)
+	}
+	a.seeded = true
+
+	used := make(map[uint32]bool, len(a.byID))
+	for id, r := range a.byID {
+		if r.told && r.idle() && r.sent == (gauges{}) {
+			t.GoneRows = append(t.GoneRows, id)
+			delete(a.byID, id)
+			delete(a.rows, r.key)
+			continue
+		}
+		used[r.key.owner] = true
+		if w, changed := a.tell(r, procs); changed {
+			t.Rows = append(t.Rows, w)
+		}
+	}
+	slices.Sort(t.GoneRows)
+	slices.SortFunc(t.Rows, func(x, y wire.Row) int { return int(x.ID) - int(y.ID) })
+	t.Owners, t.GoneOwners = a.owners.changes(used)
+	return t
+}
+
+// tell returns a row's message, and whether there is anything to say.
+func (a *Aggregator) tell(r *row, procs *procTable) (wire.Row, bool) {
+	w := wire.Row{
+		ID:          r.id,
+		Established: r.now.established, Closing: r.now.closing, SynSent: r.now.synSent, TimeWait: r.now.timeWait,
+		Opens: r.opens, Closes: r.closes, Fails: r.fails,
+	}
+	changed := !r.told || r.now != r.sent || r.opens != 0 || r.closes != 0 || r.fails != 0
+	if !r.told {
+		w.Owner, w.Protocol, w.IP, w.Port = r.key.owner, r.key.proto, r.key.ip, r.key.port
+	}
+	if detailed := a.focus.has(r.key.owner); detailed {
+		list := tellProcesses(r.procs, procs)
+		if !r.detailed || !slices.Equal(list, r.sentProcs) {
+			changed = true
+		}
+		w.Detailed, w.Processes = true, list
+		r.detailed, r.sentProcs = true, list
+	} else {
+		r.detailed, r.sentProcs = false, nil
+	}
+	r.told, r.sent = true, r.now
+	r.opens, r.closes, r.fails = 0, 0, 0
+	return w, changed
+}
+
+// countProcesses counts the holders of the sockets of rows in focus.
+func (a *Aggregator) countProcesses() {
+	if a.focus.empty() {
+		return
+	}
+	for _, c := range a.conns {
+		r := a.byID[c.row]
+		if r == nil || !a.focus.has(r.key.owner) {
+			continue
+		}
+		if c.phase != phaseEstablished && c.phase != phaseAttempting {
+			continue
+		}
+		if r.procs == nil {
+			r.procs = make(map[uint32]*procCount)
+		}
+		n := r.procs[c.proc]
+		if n == nil {
+			n = &procCount{}
+			r.procs[c.proc] = n
+		}
+		if c.phase == phaseEstablished {
+			n.established++
+		} else {
+			n.synSent++
+		}
+	}
+}
+
+// maxProcesses bounds the processes told of one row; they are the largest.
+const maxProcesses = 256
+
+func tellProcesses(counts map[uint32]*procCount, procs *procTable) []wire.Process {
+	out := make([]wire.Process, 0, len(counts))
+	for ref, n := range counts {
+		p := procs.get(ref)
+		out = append(out, wire.Process{
+			PID: p.pid, Command: p.command, ContainerID: p.owner.ContainerID,
+			Established: n.established, SynSent: n.synSent,
+		})
+	}
+	slices.SortFunc(out, func(x, y wire.Process) int {
+		if d := int(y.Established+y.SynSent) - int(x.Established+x.SynSent); d != 0 {
+			return d
+		}
+		return int(x.PID) - int(y.PID)
+	})
+	return out[:min(len(out), maxProcesses)]
+}

@@ -1,0 +1,167 @@
+package probe
+
+import (
+	"strings"
+)
+
+// CgroupOwner is what the path of a cgroup tells about its processes.
+type CgroupOwner struct {
+	// PodUID has its dashes restored; a static pod has 32 hex digits instead.
+	PodUID string
+	// ContainerID is 64 hex digits, without a scheme.
+	ContainerID string
+	// Unit is the systemd unit outside pods, such as "sshd.service".
+	Unit string
+}
+
+// Zero reports whether the path told nothing.
+func (c CgroupOwner) Zero() bool { return c == CgroupOwner{} }
+
+// ParseCgroupFile reads the text of /proc/<pid>/cgroup (cgroups(7)). The lines
+// of several hierarchies may disagree: a line that names a pod wins, then one
+// that names a container, then the unit; among equals the v2 line, then
+// name=systemd, pids and memory, which runtimes always join.
+func ParseCgroupFile(text string) CgroupOwner {
+	best, bestRank := CgroupOwner{}, -1
+	for len(text) > 0 {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		_, rest, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		controllers, path, ok := strings.Cut(rest, ":")
+		if !ok {
+			continue
+		}
+		owner := ParseCgroupPath(path)
+		rank := 10*ownerRank(owner) + hierarchyRank(controllers)
+		if rank > bestRank {
+			best, bestRank = owner, rank
+		}
+	}
+	return best
+}
+
+func ownerRank(o CgroupOwner) int {
+	switch {
+	case o.PodUID != "" && o.ContainerID != "":
+		return 4
+	case o.PodUID != "":
+		return 3
+	case o.ContainerID != "":
+		return 2
+	case o.Unit != "":
+		return 1
+	default:
+		return 0
+	}
+}
+
+func hierarchyRank(controllers string) int {
+	switch controllers {
+	case "":
+		return 4
+	case "name=systemd":
+		return 3
+	case "pids":
+		return 2
+	case "memory":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// ParseCgroupPath reads one path. Paths are matched by containment and not by
+// prefix, because nested runtimes (kind) put their own folders in front, and a
+// private cgroup namespace shows "/../" instead of the parents.
+func ParseCgroupPath(path string) CgroupOwner {
+	var o CgroupOwner
+	// The kubelet with the systemd driver over a runtime with cgroupfs writes
+	// "…-pod<uid>.slice:cri-containerd:<id>": colons are separators as well.
+	for _, seg := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == ':' }) {
+		if uid := podUID(seg); uid != "" {
+			// A pod inside a container inside a pod: the innermost counts.
+			o = CgroupOwner{PodUID: uid}
+			continue
+		}
+		if id, ok := containerID(seg); ok {
+			o.ContainerID, o.Unit = id, ""
+			continue
+		}
+		if o.PodUID == "" && o.ContainerID == "" && isUnit(seg) {
+			o.Unit = seg
+		}
+	}
+	return o
+}
+
+// podUID finds "pod<uid>" in one folder's name: "pod1234-…" (cgroupfs),
+// "kubepods-burstable-pod1234_….slice" (systemd), "pod<32 hex>" (static pods).
+func podUID(seg string) string {
+	seg = strings.TrimSuffix(seg, ".slice")
+	i := strings.LastIndex(seg, "pod")
+	if i < 0 {
+		return ""
+	}
+	uid := strings.ReplaceAll(seg[i+len("pod"):], "_", "-")
+	if !isUID(uid) {
+		return ""
+	}
+	return uid
+}
+
+func isUID(s string) bool {
+	switch len(s) {
+	case 32:
+		return isHex(s)
+	case 36:
+		for i := range len(s) {
+			if i == 8 || i == 13 || i == 18 || i == 23 {
+				if s[i] != '-' {
+					return false
+				}
+			} else if !isHexDigit(s[i]) {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// containerID finds a container's ID in one folder's name: bare (cgroupfs) or
+// "<runtime>-<id>.scope" (systemd). conmon is CRI-O's monitor and not the
+// container.
+func containerID(seg string) (string, bool) {
+	seg = strings.TrimSuffix(seg, ".scope")
+	if strings.HasPrefix(seg, "crio-conmon-") || strings.HasPrefix(seg, "libpod-conmon-") {
+		return "", false
+	}
+	if i := strings.LastIndexByte(seg, '-'); i >= 0 {
+		seg = seg[i+1:]
+	}
+	if len(seg) != 64 || !isHex(seg) {
+		return "", false
+	}
+	return seg, true
+}
+
+func isUnit(seg string) bool {
+	return strings.HasSuffix(seg, ".service") || strings.HasSuffix(seg, ".scope") || strings.HasSuffix(seg, ".socket")
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if !isHexDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isHexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}

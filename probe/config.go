@@ -1,0 +1,87 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Scope says how much of a node a probe looks at.
+type Scope string
+
+// The scopes.
+const (
+	// ScopeNode is every network namespace of the node.
+	ScopeNode Scope = "node"
+	// ScopePod is the network namespace that the probe itself lives in.
+	ScopePod Scope = "pod"
+)
+
+// Collector names a way to read the socket tables.
+type Collector string
+
+// The collectors. Auto takes the best that works.
+const (
+	CollectorAuto   Collector = "auto"
+	CollectorDiag   Collector = "diag"
+	CollectorProcfs Collector = "procfs"
+)
+
+// Config is what a probe needs to know. The zero value of a field means its
+// default.
+type Config struct {
+	// Version is the probe's own, for its Hello.
+	Version   string
+	Scope     Scope
+	Collector Collector
+	// Interval is the time between ticks; default one second, at least 100 ms.
+	Interval time.Duration
+	// Deadline ends the probe; 0 means none.
+	Deadline time.Duration
+	// Proc is where procfs of the node's PID namespace is mounted: "/proc".
+	Proc string
+	// HostRoot is where the node's root is mounted: "/" on the node itself.
+	HostRoot string
+	// Lease is a file that is touched every ten seconds; "" means none.
+	Lease string
+	// MaxRows bounds the destinations; default DefaultMaxRows.
+	MaxRows int
+	// FocusAll asks for the processes of every owner from the start.
+	FocusAll bool
+}
+
+// ErrUnsupported is returned on platforms whose kernel the probe cannot read.
+var ErrUnsupported = errors.New("the probe reads the Linux kernel's socket tables: this platform is not Linux")
+
+// complete fills in defaults and checks the rest.
+func (c Config) complete() (Config, error) {
+	if c.Scope == "" {
+		c.Scope = ScopeNode
+	}
+	if c.Scope != ScopeNode && c.Scope != ScopePod {
+		return c, fmt.Errorf("scope %q: use node or pod", c.Scope)
+	}
+	switch c.Collector {
+	case "":
+		c.Collector = CollectorAuto
+	case CollectorAuto, CollectorDiag, CollectorProcfs:
+	default:
+		return c, fmt.Errorf("collector %q: this probe has auto, diag and procfs", c.Collector)
+	}
+	if c.Interval == 0 {
+		c.Interval = time.Second
+	}
+	if c.Interval < 100*time.Millisecond || c.Interval > time.Minute {
+		return c, fmt.Errorf("interval %s: use 100ms to 1m", c.Interval)
+	}
+	if c.Deadline < 0 {
+		return c, fmt.Errorf("deadline %s is in the past", c.Deadline)
+	}
+	if c.Proc == "" {
+		c.Proc = "/proc"
+	}
+	if c.HostRoot == "" {
+		c.HostRoot = "/"
+	}
+	return c, nil
+}

@@ -1,0 +1,106 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// endGrace is how long a probe whose leash was let go may take to say so.
+const endGrace = 2 * time.Second
+
+// Main is the probe's program: frames on stdout, commands on stdin, one line
+// on stderr when it fails. It returns the exit code: 0 when the leash or the
+// deadline ended it, 1 on failure, 2 on wrong usage.
+func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	cfg, err := parseFlags(version, args, stderr)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
+		return 2
+	}
+	if err := Serve(ctx, cfg, stdin, stdout); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parseFlags(version string, args []string, stderr io.Writer) (Config, error) {
+	cfg := Config{Version: version}
+	fs := flag.NewFlagSet("snattop-probe", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	scope := fs.String("scope", string(ScopeNode), "node: every network namespace; pod: this one")
+	coll := fs.String("collector", string(CollectorAuto), "auto, diag or procfs")
+	fs.DurationVar(&cfg.Interval, "interval", time.Second, "time between ticks")
+	fs.DurationVar(&cfg.Deadline, "deadline", 0, "end after this time; 0 means never")
+	fs.StringVar(&cfg.Proc, "proc", "/proc", "where procfs of the node is mounted")
+	fs.StringVar(&cfg.HostRoot, "host-root", "/", "where the node's root is mounted")
+	fs.StringVar(&cfg.Lease, "lease", "", "file to touch while running")
+	fs.IntVar(&cfg.MaxRows, "max-destinations", DefaultMaxRows, "most destinations that are told apart")
+	if err := fs.Parse(args); err != nil {
+		return cfg, err
+	}
+	if fs.NArg() > 0 {
+		return cfg, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	cfg.Scope, cfg.Collector = Scope(*scope), Collector(*coll)
+	return cfg.complete()
+}
+
+// Serve runs a probe on a pair of streams. The end of in ends it, even while
+// out accepts nothing.
+func Serve(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	commands := make(chan wire.Command)
+	leash := make(chan error, 1)
+	go func() {
+		err := readCommands(ctx, in, commands)
+		close(commands)
+		leash <- err
+	}()
+	done := make(chan error, 1)
+	go func() { done <- Run(ctx, cfg, commands, wire.NewEncoder(out)) }()
+	select {
+	case err := <-done:
+		return err
+	case lerr := <-leash:
+		select {
+		case err := <-done:
+			return errors.Join(err, lerr)
+		case <-time.After(endGrace):
+			// The reader is gone as well: nobody is left to tell.
+			return lerr
+		}
+	}
+}
+
+func readCommands(ctx context.Context, in io.Reader, commands chan<- wire.Command) error {
+	dec := wire.NewDecoder(in)
+	for {
+		m, err := dec.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading commands: %w", err)
+		}
+		if m.Command == nil {
+			continue // what a controller should not say is no reason to die
+		}
+		select {
+		case commands <- *m.Command:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,326 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// sampler takes snapshots of this node. It is not safe for concurrent use.
+type sampler struct {
+	cfg     Config
+	hostNS  uint64
+	selfNS  uint64
+	list    *processList
+	cgroups *cgroupIndex
+	thread  *nsThread
+	collect collector
+	agg     *Aggregator
+	procs   *procTable
+	keys    tupleKeys
+	nsIDs   map[uint64]uint32
+	memory  map[uint32]nsMemory
+	nextNS  uint32
+	udp     *udpReader
+	addrs   *addressBook
+	ct      *conntrackReader
+	scans   scanLimit
+
+	// waiting holds the sockets of the host's namespace whose holder is not
+	// known yet.
+	waiting map[uint64]uint64
+
+	// entering is whether other namespaces can be entered.
+	entering bool
+	// refreshed is whether this snapshot has read the cgroup tree already.
+	refreshed bool
+	problems  problemList
+	sockets   uint64
+}
+
+func newSampler(cfg Config) (sampling, []wire.Feature, error) {
+	s := &sampler{
+		cfg: cfg, list: newProcessList(cfg.Proc), cgroups: newCgroupIndex(cfg.HostRoot),
+		agg: NewAggregator(cfg.MaxRows), procs: newProcTable(), keys: newTupleKeys(),
+		nsIDs: make(map[uint64]uint32), memory: make(map[uint32]nsMemory), waiting: make(map[uint64]uint64),
+	}
+	if cfg.FocusAll {
+		s.agg.SetFocus(wire.Focus{All: true})
+	}
+	var err error
+	if s.selfNS, err = nsInode("/proc/self/ns/net"); err != nil {
+		return nil, nil, fmt.Errorf("finding our own network namespace: %w", err)
+	}
+	s.hostNS = s.selfNS
+	if cfg.Scope == ScopeNode {
+		// PID 1 of the node's PID namespace lives in the node's own network.
+		if ino, err := nsInode(filepath.Join(cfg.Proc, "1/ns/net")); err == nil {
+			s.hostNS = ino
+		}
+	}
+	s.thread = newNSThread()
+	s.addrs = newAddressBook()
+	s.udp = newUDPReader(s.keys)
+	s.ct = newConntrackReader()
+	features, err := s.choose()
+	if err != nil {
+		s.close()
+		return nil, features, err
+	}
+	return s, features, nil
+}
+
+func (s *sampler) close() { s.thread.close() }
+
+func (s *sampler) collector() string { return string(s.collect.name()) }
+
+func (s *sampler) setFocus(f wire.Focus) { s.agg.SetFocus(f) }
+
+// sample takes one snapshot.
+func (s *sampler) sample(ctx context.Context, now time.Time, elapsed time.Duration) (*wire.Tick, error) {
+	s.refreshed, s.problems, s.sockets = false, problemList{}, 0
+	processes, spaces, err := s.look(now)
+	if err != nil {
+		return nil, err
+	}
+	s.agg.Begin()
+	var lost uint64
+	for _, ns := range spaces {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := s.read(ctx, ns); err != nil {
+			s.agg.Failed(ns.id)
+			if !errors.Is(err, fs.ErrNotExist) {
+				lost++
+				s.problems.add(err)
+			}
+		}
+	}
+	if s.cfg.Scope == ScopeNode {
+		s.readUDP(ctx, now, spaces)
+	}
+	s.agg.sweep()
+	s.resolve(now, processes, spaces)
+	s.nameContainers(processes)
+	if s.list.hidden > 0 {
+		s.problems.add(fmt.Errorf("%d processes hide their namespaces from us", s.list.hidden))
+	}
+	tick := s.agg.finish(now, elapsed, s.procs)
+	tick.Conntrack = s.conntrack(ctx, now, spaces)
+	tick.Loss.Namespaces = lost
+	tick.Problems = s.problems.texts
+	tick.Cost = wire.Cost{Sockets: s.sockets, Namespaces: uint32(len(spaces))} //nolint:gosec // a count of namespaces
+	return tick, nil
+}
+
+// look lists the processes and the namespaces to read.
+func (s *sampler) look(now time.Time) ([]*process, []*namespace, error) {
+	processes, err := s.list.read(now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.cfg.Scope == ScopePod {
+		ns := &namespace{inode: s.selfNS, id: s.nsID(s.selfNS)}
+		for _, p := range processes {
+			if p.netns == s.selfNS {
+				ns.pids = append(ns.pids, p.pid)
+			}
+		}
+		return processes, []*namespace{ns}, nil
+	}
+	spaces := s.namespaces(processes)
+	live := make(map[uint64]bool, len(spaces))
+	for _, ns := range spaces {
+		live[ns.inode] = true
+	}
+	for inode, id := range s.nsIDs {
+		if !live[inode] {
+			delete(s.memory, id)
+			delete(s.nsIDs, inode)
+		}
+	}
+	s.addrs.retain(live)
+	return processes, spaces, nil
+}
+
+// read counts the sockets of one namespace.
+func (s *sampler) read(ctx context.Context, ns *namespace) error {
+	if s.quiet(ns) {
+		return nil
+	}
+	heard := make(listeners)
+	var m nsMemory
+	emit := func(sock *Socket) {
+		s.sockets++
+		if sock.State == StateListen {
+			m.listeners++
+			heard.add(sock)
+			return
+		}
+		m.flows++
+		s.count(ns, sock, heard)
+	}
+	err := s.dump(ctx, ns, emit)
+	if err == nil {
+		s.memory[ns.id] = m
+	}
+	return err
+}
+
+// dump runs the collector on one namespace.
+func (s *sampler) dump(ctx context.Context, ns *namespace, emit func(*Socket)) error {
+	path := s.pathOf(ns)
+	if s.collect.enters() {
+		return s.thread.do(ctx, path, func() error {
+			s.addrs.read(ns.inode)
+			return s.collect.collect(ns, emit)
+		})
+	}
+	if s.cfg.Scope == ScopeNode && s.entering {
+		// Addresses only name the owners of UDP flows: a failure costs no socket.
+		_ = s.thread.do(ctx, path, func() error {
+			s.addrs.read(ns.inode)
+			return nil
+		})
+	}
+	return s.collect.collect(ns, emit)
+}
+
+// pathOf is where a namespace can be entered, "" for the one we live in.
+func (s *sampler) pathOf(ns *namespace) string {
+	if ns.inode == s.selfNS {
+		return ""
+	}
+	return ns.path
+}
+
+// count hands one socket to the aggregator with its owner and direction. Both
+// are settled when a socket is first met: a listener may close later, and a
+// socket in TIME_WAIT has no owner in the kernel any more.
+func (s *sampler) count(ns *namespace, sock *Socket, heard listeners) {
+	if _, old := s.agg.known(sock.Key); old {
+		s.agg.add(sock, ns.id, 0, false)
+		return
+	}
+	if sock.State.phase() == phaseNone {
+		return
+	}
+	inbound := heard.accepts(sock.Local)
+	owner, sure := uint32(0), true
+	if !inbound {
+		owner, sure = s.owner(ns, sock)
+	}
+	s.agg.add(sock, ns.id, owner, inbound)
+	if !sure && sock.Inode != 0 {
+		s.waiting[sock.Key] = sock.Inode
+	}
+}
+
+// owner says who holds a socket; sure is false when the holder has yet to be
+// looked for among the processes.
+func (s *sampler) owner(ns *namespace, sock *Socket) (id uint32, sure bool) {
+	if s.cfg.Scope == ScopePod {
+		return s.agg.owners.id(ownerKey{ns: ns.inode}, false), true
+	}
+	if !ns.host && ns.owner.PodUID != "" {
+		return s.ownerOf(ns, ns.owner, ""), true
+	}
+	by := s.cgroupOwner(sock.Cgroup)
+	if !by.Zero() {
+		return s.ownerOf(ns, by, ""), true
+	}
+	if !ns.host {
+		return s.ownerOf(ns, ns.owner, ns.command), true
+	}
+	return s.agg.owners.id(ownerKey{ns: ns.inode}, true), false
+}
+
+func (s *sampler) ownerOf(ns *namespace, o CgroupOwner, command string) uint32 {
+	switch {
+	case o.PodUID != "":
+		id := s.agg.owners.id(ownerKey{podUID: o.PodUID}, ns.host)
+		s.agg.owners.sawNamespace(id, ns.inode)
+		s.agg.owners.sawContainer(id, o.ContainerID)
+		return id
+	case o.ContainerID != "":
+		id := s.agg.owners.id(ownerKey{ns: ns.inode, unit: "container " + o.ContainerID[:12]}, ns.host)
+		s.agg.owners.sawContainer(id, o.ContainerID)
+		return id
+	case o.Unit != "":
+		return s.agg.owners.id(ownerKey{ns: ns.inode, unit: o.Unit}, ns.host)
+	default:
+		return s.agg.owners.id(ownerKey{ns: ns.inode, unit: command}, ns.host)
+	}
+}
+
+// cgroupOwner looks a socket's cgroup up, reading the tree again at most once
+// in a snapshot.
+func (s *sampler) cgroupOwner(id uint64) CgroupOwner {
+	if id == 0 {
+		return CgroupOwner{}
+	}
+	o, known := s.cgroups.owner(id)
+	if known || s.refreshed {
+		return o
+	}
+	s.refreshed = true
+	if err := s.cgroups.refresh(); err != nil {
+		s.problems.add(fmt.Errorf("reading the cgroup tree: %w", err))
+	}
+	o, _ = s.cgroups.owner(id)
+	return o
+}
+
+// nameContainers tells the containers that live in pods with rows.
+func (s *sampler) nameContainers(processes []*process) {
+	for _, p := range processes {
+		if p.owner.PodUID == "" {
+			continue
+		}
+		if id, ok := s.agg.owners.ids[ownerKey{podUID: p.owner.PodUID}]; ok {
+			s.agg.owners.sawContainer(id, p.owner.ContainerID)
+			if p.netns != s.hostNS {
+				s.agg.owners.setIPs(id, s.addrs.of(p.netns))
+			}
+		}
+	}
+}
+
+// problemList keeps a few distinct sentences.
+type problemList struct{ texts []string }
+
+const maxProblems = 8
+
+func (l *problemList) add(err error) {
+	text := printable(err.Error())
+	if len(l.texts) >= maxProblems {
+		return
+	}
+	for _, t := range l.texts {
+		if t == text {
+			return
+		}
+	}
+	l.texts = append(l.texts, text)
+}
+
+// kernelRelease returns what uname -r prints.
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// localAddrs is the set of addresses of one namespace.
+type localAddrs []netip.Addr

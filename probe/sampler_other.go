@@ -1,0 +1,9 @@
+//go:build !linux
+
+package probe
+
+import "github.com/snattop/snattop/probe/wire"
+
+func newSampler(Config) (sampling, []wire.Feature, error) { return nil, nil, ErrUnsupported }
+
+func kernelRelease() string { return "" }
