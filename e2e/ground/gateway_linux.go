@@ -38,6 +38,14 @@ func (g *Ground) configureGateway(ctx context.Context) error {
 	return err
 }
 
+// startGateway starts the gateway's one process, which see KeepHolds.
+func (g *Ground) startGateway() error {
+	gw := g.dirs.netns(nsGateway)
+	_, err := g.dirs.start(command{name: "holds", ns: &gw, argv: []string{g.dirs.program("ground"), "holds",
+		"--hold", g.opts.Hold.String(), "--reset", g.opts.HoldReset.String()}, env: []string{"GOMAXPROCS=1"}})
+	return err
+}
+
 // translate writes the gateway's nat table: for each node and protocol one
 // fixed block of ports. iptables-restore replaces the table in one go.
 func (g *Ground) translate(ctx context.Context) error {

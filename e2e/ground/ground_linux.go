@@ -91,6 +91,9 @@ func (g *Ground) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := g.startGateway(); err != nil {
+		return err
+	}
 	if err := g.startInternet(); err != nil {
 		return err
 	}

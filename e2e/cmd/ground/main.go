@@ -63,6 +63,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return ground.Down(ctx)
 	case "forward":
 		return forward(ctx, args)
+	case "holds":
+		return holds(ctx, args)
 	case "node":
 		return node(args)
 	case "help", "-h", "--help":
@@ -179,6 +181,17 @@ func forward(ctx context.Context, args []string) error {
 		return err
 	}
 	return ground.Forward(ctx, *netns, *to, *listen, *portFile)
+}
+
+// holds is the gateway's process that keeps ports held; up starts it.
+func holds(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("holds", flag.ContinueOnError)
+	hold := flags.Duration("hold", 240*time.Second, "after FIN")
+	reset := flags.Duration("reset", 15*time.Second, "after RST")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return ground.KeepHolds(ctx, *hold, *reset)
 }
 
 // node is the birth of a node, in two halves; up starts them.
