@@ -219,4 +219,3 @@ func (t *table[T]) Resync() error { return nil }
 func (t *table[T]) Transformer() cache.TransformFunc {
 	return func(obj any) (any, error) { return trim(obj), nil }
 }
-

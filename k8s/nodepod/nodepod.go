@@ -203,7 +203,7 @@ func HostTools(arch string) Mutator {
 // delete it. A lease is old when it is no newer than the mark that was made
 // one period before. Only the shell and sleep are needed.
 func HoldScript(lease string, period, deadline time.Duration) string {
-	mark := strings.TrimSuffix(lease, "/lease") + "/mark"
+	mark := lease + ".mark"
 	seconds := max(int(period/time.Second), 1)
 	rounds := max(int(deadline/time.Second)/seconds, 1)
 	return "trap 'exit 0' TERM INT; n=0; : >" + lease + "; while [ $n -lt " + strconv.Itoa(rounds) + " ]; do n=$((n+1)); : >" + mark +
