@@ -39,13 +39,6 @@ func (p process) alive() bool {
 	return ok && start == p.Start
 }
 
-// signal sends a signal, unless the process is gone.
-func (p process) signal(sig syscall.Signal) {
-	if p.alive() {
-		_ = syscall.Kill(p.PID, sig)
-	}
-}
-
 // command is a daemon to start.
 type command struct {
 	name string
@@ -105,16 +98,12 @@ func (d dirs) processes() []process {
 	return found
 }
 
-// stop ends processes politely, and after the grace period for certain.
-func stop(ctx context.Context, grace time.Duration, processes []process) error {
+// end kills processes and waits until they are gone.
+func end(ctx context.Context, processes []process) error {
 	for _, p := range processes {
-		p.signal(syscall.SIGTERM)
-	}
-	if waitGone(ctx, grace, processes) == nil {
-		return nil
-	}
-	for _, p := range processes {
-		p.signal(syscall.SIGKILL)
+		if p.alive() {
+			_ = syscall.Kill(p.PID, syscall.SIGKILL)
+		}
 	}
 	return waitGone(ctx, 10*time.Second, processes)
 }

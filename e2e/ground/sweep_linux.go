@@ -19,15 +19,10 @@ import (
 // the kernel and the state directory still know, so it serves a ground that
 // was interrupted half way up just as well.
 func sweep(ctx context.Context, d dirs) error {
-	// The nodes' first processes take their nodes' processes with them, which
-	// is quicker and more certain than asking each.
+	// Nothing of a ground is worth saving, so nobody is asked to finish first.
+	// The nodes' first processes take everything in their nodes with them.
 	remembered := d.processes()
-	for _, p := range remembered {
-		if strings.HasPrefix(p.Name, "node") {
-			p.signal(syscall.SIGKILL)
-		}
-	}
-	if err := stop(ctx, 5*time.Second, remembered); err != nil {
+	if err := end(ctx, remembered); err != nil {
 		return err
 	}
 	// A launch that was cut short may have left processes without a pid file:
@@ -40,10 +35,7 @@ func sweep(ctx context.Context, d dirs) error {
 		}
 	}
 	left := append(cgroupProcesses(), inNamespaces(inodes)...)
-	for _, p := range left {
-		p.signal(syscall.SIGKILL)
-	}
-	if err := waitGone(ctx, 10*time.Second, left); err != nil {
+	if err := end(ctx, left); err != nil {
 		return err
 	}
 	for _, path := range d.mounts() {
