@@ -1,0 +1,191 @@
+package session
+
+import (
+	"net/netip"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s/inventory"
+)
+
+// names is what the watches have told, indexed the ways a session asks.
+type names struct {
+	nodes    map[string]inventory.Node
+	pods     map[string]inventory.Pod
+	services map[string]inventory.Service
+
+	// alias joins a static pod's config hash and container IDs to a UID.
+	alias map[string]string
+	// byIP names addresses: pods, services, nodes. Addresses of pods on the
+	// host's network are the node's.
+	byIP map[netip.Addr]string
+	// perNode counts the pods of a node.
+	perNode map[string]int
+}
+
+func newNames() *names {
+	return &names{
+		nodes: make(map[string]inventory.Node), pods: make(map[string]inventory.Pod), services: make(map[string]inventory.Service),
+		alias: make(map[string]string), byIP: make(map[netip.Addr]string), perNode: make(map[string]int),
+	}
+}
+
+// apply takes a change and reports whether the set of nodes has changed.
+func (n *names) apply(c *inventory.Change) (nodes bool) {
+	for _, node := range c.Nodes {
+		if node.Name = clean(node.Name); node.Name == "" {
+			continue
+		}
+		node.InternalIP, node.ProviderID, node.OS = clean(node.InternalIP), clean(node.ProviderID), clean(node.OS)
+		n.dropNode(node.Name)
+		n.nodes[node.Name] = node
+		for _, ip := range nodeAddrs(node) {
+			n.byIP[ip] = node.Name
+		}
+		nodes = true
+	}
+	for _, name := range c.GoneNodes {
+		n.dropNode(name)
+		nodes = true
+	}
+	for _, p := range c.Pods {
+		n.dropPod(p.UID)
+		n.addPod(p)
+	}
+	for _, uid := range c.GonePods {
+		n.dropPod(uid)
+	}
+	for _, s := range c.Services {
+		n.dropService(s.UID)
+		s.Namespace, s.Name = clean(s.Namespace), clean(s.Name)
+		n.services[s.UID] = s
+		for _, ip := range s.ClusterIPs {
+			n.byIP[ip] = s.Name + "." + s.Namespace + ".svc"
+		}
+	}
+	for _, uid := range c.GoneServices {
+		n.dropService(uid)
+	}
+	return nodes
+}
+
+func (n *names) addPod(p inventory.Pod) {
+	if p.UID == "" {
+		return
+	}
+	p.Namespace, p.Name, p.Phase = clean(p.Namespace), clean(p.Name), clean(p.Phase)
+	p.Workload.Kind, p.Workload.Name = clean(p.Workload.Kind), clean(p.Workload.Name)
+	n.pods[p.UID] = p
+	n.perNode[p.Node]++
+	if p.ConfigHash != "" {
+		n.alias[p.ConfigHash] = p.UID
+	}
+	for _, c := range p.Containers {
+		if c.ID != "" {
+			n.alias[c.ID] = p.UID
+		}
+	}
+	// A finished pod's address may belong to another by now.
+	if p.HostNetwork || p.Phase == "Succeeded" || p.Phase == "Failed" {
+		return
+	}
+	for _, ip := range p.IPs {
+		n.byIP[ip] = p.Namespace + "/" + p.Name
+	}
+}
+
+func (n *names) dropPod(uid string) {
+	p, ok := n.pods[uid]
+	if !ok {
+		return
+	}
+	delete(n.pods, uid)
+	n.perNode[p.Node]--
+	if p.ConfigHash != "" && n.alias[p.ConfigHash] == uid {
+		delete(n.alias, p.ConfigHash)
+	}
+	for _, c := range p.Containers {
+		if n.alias[c.ID] == uid {
+			delete(n.alias, c.ID)
+		}
+	}
+	for _, ip := range p.IPs {
+		if n.byIP[ip] == p.Namespace+"/"+p.Name {
+			delete(n.byIP, ip)
+		}
+	}
+}
+
+func (n *names) dropService(uid string) {
+	s, ok := n.services[uid]
+	if !ok {
+		return
+	}
+	delete(n.services, uid)
+	for _, ip := range s.ClusterIPs {
+		delete(n.byIP, ip)
+	}
+}
+
+func (n *names) dropNode(name string) {
+	node, ok := n.nodes[name]
+	if !ok {
+		return
+	}
+	delete(n.nodes, name)
+	for _, ip := range nodeAddrs(node) {
+		delete(n.byIP, ip)
+	}
+}
+
+// pod finds a pod by what a probe saw: a UID, a config hash, a container ID.
+func (n *names) pod(seen string) (inventory.Pod, bool) {
+	if p, ok := n.pods[seen]; ok {
+		return p, true
+	}
+	p, ok := n.pods[n.alias[seen]]
+	return p, ok
+}
+
+// container names a container of a pod, by the name in its spec where the
+// watch told it, else by its short ID.
+func container(p inventory.Pod, id string) string {
+	for _, c := range p.Containers {
+		if c.ID == id {
+			return clean(c.Name)
+		}
+	}
+	return shortID(id)
+}
+
+func shortID(id string) string {
+	if id = clean(id); len(id) > 12 {
+		return id[:12]
+	}
+	return id
+}
+
+func nodeAddrs(n inventory.Node) []netip.Addr {
+	var out []netip.Addr
+	for _, s := range append([]string{n.InternalIP}, n.ExternalIPs...) {
+		if ip, err := netip.ParseAddr(s); err == nil {
+			out = append(out, ip)
+		}
+	}
+	return out
+}
+
+// ranges are the address ranges of the cluster itself.
+func (n *names) ranges() []snat.Range {
+	var out []snat.Range
+	for _, node := range n.nodes {
+		for _, cidr := range node.PodCIDRs {
+			if p, err := netip.ParsePrefix(cidr); err == nil {
+				out = append(out, snat.Range{Prefix: p, Why: "pod network"})
+			}
+		}
+		if ip, err := netip.ParseAddr(node.InternalIP); err == nil {
+			out = append(out, snat.Range{Prefix: netip.PrefixFrom(ip, ip.BitLen()), Why: "node"})
+		}
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"time"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// node is the session's own, changing side of a Node.
+type node struct {
+	name    string
+	state   NodeState
+	streams map[string]*stream
+	flows   map[flowKey]*flow
+	owners  map[Key]ownerSeen
+	trend   []int
+	trended time.Time
+	since   time.Time
+	// built is the picture made last; nil when something has changed since.
+	built *Node
+	// wake is when a picture changes by itself: a port cools down, a rate
+	// fades.
+	wake time.Time
+}
+
+// ownerSeen is what probes said of an owner; it outlives the probe's memory of
+// it for as long as flows of it cool down.
+type ownerSeen struct {
+	podUID string
+	wire   wire.Owner
+}
+
+func newNode(name string) *node {
+	return &node{
+		name: name, state: NodeState{State: StateWaiting},
+		streams: make(map[string]*stream), flows: make(map[flowKey]*flow), owners: make(map[Key]ownerSeen),
+	}
+}
+
+// flow returns a destination's memory, making it when it is new.
+func (n *node) flow(k flowKey) *flow {
+	f := n.flows[k]
+	if f == nil {
+		f = &flow{key: k}
+		n.flows[k] = f
+	}
+	return f
+}
+
+// ownerKey names an owner across streams and gaps, and remembers it.
+func (n *node) ownerKey(st *stream, o *wire.Owner) Key {
+	seen := ownerSeen{podUID: o.PodUID, wire: *o}
+	if st.podUID != "" {
+		seen.podUID = st.podUID
+	}
+	key := Key("host/" + o.Unit)
+	switch {
+	case seen.podUID != "":
+		key = Key("pod/" + seen.podUID)
+	case !o.HostNetwork && len(o.ContainerIDs) > 0:
+		// A private cgroup namespace hides the pod's UID: the container tells.
+		seen.podUID = o.ContainerIDs[0]
+		key = Key("pod/" + seen.podUID)
+	case !o.HostNetwork:
+		key = Key("netns/" + o.Unit)
+	}
+	n.owners[key] = seen
+	return key
+}
+
+// stream returns the stream of a probe, making it when it is new.
+func (n *node) stream(podUID string) *stream {
+	st := n.streams[podUID]
+	if st == nil {
+		st = newStream(podUID)
+		n.streams[podUID] = st
+	}
+	return st
+}
+
+// tidy forgets flows that hold nothing any more, and owners without flows.
+func (n *node) tidy(now time.Time) {
+	used := make(map[Key]bool, len(n.owners))
+	for k, f := range n.flows {
+		if !f.live() && f.cooling.at(now) == 0 && now.Sub(f.fails.at) > 2*rateMemory && now.Sub(f.opens.at) > 2*rateMemory {
+			delete(n.flows, k)
+			continue
+		}
+		used[k.owner] = true
+	}
+	for k := range n.owners {
+		if !used[k] {
+			delete(n.owners, k)
+		}
+	}
+}
+
+// trendLength is how many values a trend holds: five minutes.
+const trendLength = int(5 * time.Minute / TrendStep)
+
+// note adds the estimate to the trend when its time has come.
+func (n *node) note(p snat.Ports, now time.Time) {
+	if !n.trended.IsZero() && now.Sub(n.trended) < TrendStep {
+		return
+	}
+	n.trended = now
+	// What pictures hold shares the old array: never append in place.
+	fresh := make([]int, 0, trendLength)
+	fresh = append(fresh, n.trend[max(0, len(n.trend)-trendLength+1):]...)
+	n.trend = append(fresh, p.Estimate)
+}
