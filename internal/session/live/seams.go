@@ -1,0 +1,59 @@
+package live
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/k8s"
+	"github.com/snattop/snattop/k8s/inventory"
+)
+
+// cluster is what a source needs of a cluster.
+type cluster interface {
+	// Connect proves that the cluster answers and names it.
+	Connect(ctx context.Context) (session.ClusterInfo, error)
+	// Watch follows the inventory until ctx ends.
+	Watch(ctx context.Context, opts k8s.WatchOptions) error
+	// Background runs what the rungs need beside them until ctx ends.
+	Background(ctx context.Context)
+	// NodePod is the first rung: it sees a whole node.
+	NodePod() rung
+	// PodRung is the second: it sees one pod ("namespace/name").
+	PodRung(pod string) rung
+	// Cleanup removes everything that was made.
+	Cleanup(ctx context.Context) error
+}
+
+// rung is a way in to a node.
+type rung interface {
+	// Name is what the operator reads: "node pod".
+	Name() string
+	// Open starts a probe and returns its stream. say takes what is being
+	// waited for. After a break, Open takes up what is still there.
+	Open(ctx context.Context, node inventory.Node, say func(string)) (*link, error)
+}
+
+// link is a running probe.
+type link struct {
+	conn conn
+	// pod ("namespace/name") and podUID are set when it sees one pod only.
+	pod, podUID string
+	// how tells the operator in a few words how it was reached.
+	how string
+	// spoiled is called when the probe never spoke: what was prepared for it
+	// must not be used again.
+	spoiled func()
+}
+
+// conn is a probe's standard output and input.
+type conn interface {
+	io.Reader
+	io.Writer
+	// Close closes standard input, waits for the end for at most grace, and
+	// then breaks the connection.
+	Close(grace time.Duration)
+	// Wait waits for the end and says why.
+	Wait() error
+}

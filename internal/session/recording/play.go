@@ -1,0 +1,164 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// Player is the source that plays a recording.
+type Player struct {
+	open  func() (io.ReadCloser, error)
+	name  string
+	speed float64
+	wait  func(ctx context.Context, d time.Duration) error
+}
+
+// Open returns a player of a file. speed 1 is as it happened; 0 plays without
+// waiting. The header is checked at once, so that a wrong file is refused
+// before a screen is drawn.
+func Open(path string, speed float64) (*Player, error) {
+	p := &Player{
+		open: func() (io.ReadCloser, error) { return os.Open(path) }, //nolint:gosec // the operator named the file
+		name: path, speed: speed, wait: sleep,
+	}
+	f, err := p.open()
+	if err != nil {
+		return nil, fmt.Errorf("opening a recording: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	r, err := newReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.close()
+	return p, nil
+}
+
+// Focus implements session.Source; a recording tells what it holds.
+func (*Player) Focus(session.Focus) {}
+
+// Run implements session.Source.
+func (p *Player) Run(ctx context.Context, sink session.Sink) error {
+	f, err := p.open()
+	if err != nil {
+		return fmt.Errorf("opening a recording: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	r, err := newReader(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	defer r.close()
+	var last time.Time
+	for {
+		e, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			// What was read stays valid; a cut tail is no reason to hide it.
+			text := fmt.Sprintf("the recording %s ends early: %v", p.name, err)
+			sink.Put(session.Event{Time: last, Problem: &text})
+			return nil
+		}
+		if p.speed > 0 && !last.IsZero() && e.Time.After(last) {
+			if err := p.wait(ctx, time.Duration(float64(min(e.Time.Sub(last), time.Minute))/p.speed)); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if e.Time.After(last) {
+			last = e.Time
+		}
+		if e.Cluster != nil {
+			e.Cluster.Source = "recording"
+		}
+		sink.Put(e)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// reader reads the events of a recording.
+type reader struct {
+	zip    *zstd.Decoder
+	frames *wire.FrameReader
+	mode   cbor.DecMode
+}
+
+func newReader(r io.Reader) (*reader, error) {
+	_, mode, err := wire.Modes()
+	if err != nil {
+		return nil, err
+	}
+	zip, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxMemory), zstd.WithDecoderMaxWindow(16<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	rd := &reader{zip: zip, frames: wire.NewFrameReader(zip), mode: mode}
+	if err := rd.header(); err != nil {
+		rd.close()
+		return nil, err
+	}
+	return rd, nil
+}
+
+func (r *reader) header() error {
+	f, err := r.frames.Next()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	var h Header
+	if f.Kind != kindHeader {
+		return fmt.Errorf("%w: it begins with a frame of kind %d", ErrFormat, f.Kind)
+	}
+	if err := r.mode.Unmarshal(f.Payload, &h); err != nil {
+		return fmt.Errorf("%w: its header does not parse: %w", ErrFormat, err)
+	}
+	if h.Format != FormatVersion {
+		return fmt.Errorf("%w: format %d, made by %.60q; this program plays format %d", ErrFormat, h.Format, h.Program, FormatVersion)
+	}
+	return nil
+}
+
+// next returns the next event. Kinds of frames that are not known are skipped:
+// a newer program may add some.
+func (r *reader) next() (session.Event, error) {
+	for {
+		f, err := r.frames.Next()
+		if err != nil {
+			return session.Event{}, err
+		}
+		if f.Kind != kindEvent {
+			continue
+		}
+		var e session.Event
+		if err := r.mode.Unmarshal(f.Payload, &e); err != nil {
+			return session.Event{}, &wire.Error{Offset: f.Offset, Reason: wire.ErrPayload, Detail: err.Error()}
+		}
+		return e, nil
+	}
+}
+
+func (r *reader) close() { r.zip.Close() }
