@@ -5,6 +5,7 @@ package evidence
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func reachNode(snap *session.Snapshot, n *session.Node) []Item {
 	}
 	return append(items, Item{
 		Command: k + " debug node/" + Quote(n.Name) + " -it --profile=sysadmin --image=busybox -- chroot /host",
-		Note:    "a root shell on the node (leaves a debug pod behind: delete it); the rest runs there",
+		Note:    "a root shell on the node, where the rest runs (without egress name an image that the node holds; delete the pod after)",
 	})
 }
 
@@ -166,14 +167,11 @@ func containers(o *session.Owner) []Item {
 
 func ofDest(snap *session.Snapshot, o *session.Owner, d *session.Dest) []Item {
 	var items []Item
-	proto, addr := "-t", d.IP.String()
+	flags := "-tnap"
 	if d.Protocol == snat.UDP {
-		proto = "-u"
+		flags = "-unap"
 	}
-	if d.IP.Is6() {
-		addr = "[" + addr + "]"
-	}
-	filter := " -n -a -p " + proto + " dst " + Quote(addr) + " dport = :" + strconv.Itoa(int(d.Port))
+	filter := " " + flags + " dst " + Quote(netip.AddrPortFrom(d.IP, d.Port).String())
 	enter := ""
 	for _, p := range d.Processes {
 		if p.PID > 0 {
@@ -187,9 +185,9 @@ func ofDest(snap *session.Snapshot, o *session.Owner, d *session.Dest) []Item {
 		enter = "nsenter -t $PID -n "
 	}
 	items = append(items, Item{Command: enter + "ss" + filter, Note: "every socket to this destination, with its process"})
-	if proto == "-t" {
+	if d.Protocol == snat.TCP {
 		items = append(items, Item{
-			Command: enter + "netstat -ptn | grep ESTABLISHED | grep -cF " + Quote(fmt.Sprintf("%s:%d", d.IP, d.Port)),
+			Command: enter + "netstat -ptn | grep ESTABLISHED | grep -cwF " + Quote(fmt.Sprintf("%s:%d", d.IP, d.Port)),
 			Note:    "how many are established",
 		})
 	}

@@ -159,3 +159,56 @@ func Alarm(th *theme.Theme, n float64) theme.Style {
 	}
 	return th.Warn
 }
+
+// Whose names an owner the way people do: by the workload that made the pod,
+// in its namespace.
+func Whose(o *session.Owner) string {
+	if o.Name == "" || o.Workload.Name == "" {
+		return sanitize.Text(o.Title())
+	}
+	if o.Namespace == "" {
+		return sanitize.Text(o.Workload.Name)
+	}
+	return sanitize.Text(o.Namespace + "/" + o.Workload.Name)
+}
+
+// Window tells which rows of a table are on the screen, when not all are.
+func Window(t interface {
+	Count() (shown, total int)
+	Window() (first, last int)
+}) string {
+	first, last := t.Window()
+	shown, total := t.Count()
+	switch {
+	case last-first+1 < shown:
+		return " · " + format.Count(first) + "–" + format.Count(last) + " of " + format.Count(shown)
+	case shown < total:
+		return " · " + format.Count(shown) + " of " + format.Count(total)
+	default:
+		return ""
+	}
+}
+
+// NodeState says how a node is seen: by what, by which way in, since when.
+func NodeState(pic Picture, n *session.Node) string {
+	if n == nil {
+		return "gone"
+	}
+	if !Seen(n) {
+		return string(n.State)
+	}
+	s := CollectorName(n.Collector)
+	if n.Rung != "" {
+		s += " · " + sanitize.Text(n.Rung)
+	}
+	if len(n.Scoped) > 0 {
+		s += " · " + format.Plural(len(n.Scoped), "pod") + " only"
+	}
+	if age, stale := pic.Stale(n); stale {
+		return s + " · ◌ stale " + format.Age(age)
+	}
+	if !n.Since.IsZero() {
+		s += " · since " + format.Clock(n.Since)
+	}
+	return s
+}

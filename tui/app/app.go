@@ -1,0 +1,203 @@
+// Package app is the terminal UI: the root model that holds the pages, decides
+// which one is seen, and is the only one to speak to the terminal.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/component/input"
+	"github.com/snattop/snattop/tui/component/sheet"
+	"github.com/snattop/snattop/tui/dests"
+	"github.com/snattop/snattop/tui/keys"
+	"github.com/snattop/snattop/tui/nodes"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/pods"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+// Options are what the UI is started with. The zero value works.
+type Options struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Keys are the bindings; nil is keys.Default().
+	Keys *keys.Map
+	// Theme makes the looks for a dark or a light background; nil is
+	// theme.New.
+	Theme func(dark, noColor bool) *theme.Theme
+	// NoColor leaves out every colour.
+	NoColor bool
+	// SaveTicket stores the screen (with its styling) as a ticket and returns
+	// where. It runs outside of the UI's own goroutine. When nil, the key
+	// says that it is not available.
+	SaveTicket func(screen string) (path string, err error)
+	// Title is the terminal's title; empty is "snattop" and the context.
+	Title string
+	// Hint is a sentence for who is new here: shown at the start, in the help
+	// and while there are no nodes.
+	Hint string
+}
+
+// step is a page, in the order of the runbook. Cause and proof follow here
+// once they exist.
+type step int
+
+const (
+	stepNodes step = iota
+	stepPods
+	stepDests
+)
+
+// Model is the root model.
+type Model struct {
+	view session.View
+	opts Options
+	keys *keys.Map
+
+	theme *theme.Theme
+
+	nodes *nodes.Page
+	pods  *pods.Page
+	dests *dests.Page
+	step  step
+
+	pic    page.Picture
+	frozen bool
+	// ended means that the view tells of no more changes.
+	ended bool
+
+	width, height int
+
+	prompt  promptKind
+	line    input.Model
+	overlay overlayKind
+	sheet   *sheet.Model
+
+	notice notice
+	// saving numbers the tickets, so that a late answer to an old one is not
+	// taken for the newest.
+	saving int
+	// focused is whether detail of an owner has been asked for.
+	focused bool
+
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+var _ tea.Model = (*Model)(nil)
+
+// New returns the root model over a view.
+func New(view session.View, opts Options) *Model {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Keys == nil {
+		opts.Keys = keys.Default()
+	}
+	if opts.Theme == nil {
+		opts.Theme = theme.New
+	}
+	th := opts.Theme(true, opts.NoColor)
+	m := &Model{
+		view: view, opts: opts, keys: opts.Keys, theme: th,
+		nodes:  nodes.New(opts.Keys, th, opts.Hint),
+		pods:   pods.New(opts.Keys, th),
+		dests:  dests.New(opts.Keys, th),
+		sheet:  sheet.New(opts.Keys, th),
+		notice: notice{text: opts.Hint},
+		closed: make(chan struct{}),
+	}
+	m.look()
+	return m
+}
+
+// Run shows the UI until the operator quits or ctx ends; both are no error.
+// The terminal is restored on every way out.
+func Run(ctx context.Context, view session.View, opts Options, programOpts ...tea.ProgramOption) error {
+	m := New(view, opts)
+	defer m.close()
+	_, err := tea.NewProgram(m, append([]tea.ProgramOption{tea.WithContext(ctx)}, programOpts...)...).Run()
+	switch {
+	case err == nil, errors.Is(err, tea.ErrInterrupted):
+		return nil
+	case ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic):
+		return nil
+	default:
+		return fmt.Errorf("terminal UI: %w", err)
+	}
+}
+
+// close ends what waits in the background and takes back the wish for detail.
+func (m *Model) close() {
+	m.closeOnce.Do(func() { close(m.closed) })
+	m.blur()
+}
+
+// Init starts to listen and asks the terminal how bright it is.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(m.listen(), second(), tea.RequestBackgroundColor)
+}
+
+// Update takes one message.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	m.layout()
+	return m, cmd
+}
+
+func (m *Model) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		m.setTheme(m.opts.Theme(msg.IsDark(), m.opts.NoColor))
+	case changedMsg:
+		m.look()
+		m.ended = m.ended || msg.ended
+		return m.rest()
+	case restedMsg:
+		return m.listen()
+	case secondMsg:
+		m.age()
+		return second()
+	case ticketMsg:
+		m.ticketSaved(msg)
+	case tea.KeyPressMsg:
+		return m.keyPressed(msg)
+	case tea.PasteMsg:
+		return m.pasted(msg)
+	case tea.MouseClickMsg, tea.MouseWheelMsg:
+		return m.mouse(msg)
+	}
+	return nil
+}
+
+// current is the page that is seen.
+func (m *Model) current() page.Page {
+	switch m.step {
+	case stepPods:
+		return m.pods
+	case stepDests:
+		return m.dests
+	case stepNodes:
+		return m.nodes
+	default:
+		return m.nodes
+	}
+}
+
+func (m *Model) pages() []page.Page { return []page.Page{m.nodes, m.pods, m.dests} }
+
+func (m *Model) setTheme(th *theme.Theme) {
+	m.theme = th
+	for _, p := range m.pages() {
+		p.SetTheme(th)
+	}
+	m.sheet.SetTheme(th)
+}

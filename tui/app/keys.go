@@ -1,0 +1,179 @@
+package app
+
+import (
+	"fmt"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/snattop/snattop/tui/component"
+	"github.com/snattop/snattop/tui/component/stepper"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/sanitize"
+)
+
+// notice is a message to the operator that stays until the next key.
+type notice struct {
+	text string
+	bad  bool
+}
+
+// ticketMsg is the answer to a wish for a ticket.
+type ticketMsg struct {
+	number int
+	path   string
+	err    error
+}
+
+// keyPressed gives a key to whom it concerns: first to whatever is typed,
+// then to the root, then to the overlay or the page.
+func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
+	g := m.keys.Global
+	if key.Matches(msg, g.Interrupt) {
+		return tea.Quit
+	}
+	m.notice = notice{}
+	if m.prompt != promptNone {
+		return m.typed(msg)
+	}
+	switch {
+	case key.Matches(msg, g.Quit):
+		return tea.Quit
+	case key.Matches(msg, g.Back):
+		m.back()
+	case key.Matches(msg, g.Help):
+		m.toggle(overlayHelp)
+	case key.Matches(msg, g.Know):
+		m.toggle(overlayKnow)
+	case key.Matches(msg, g.Freeze):
+		m.freeze()
+	case key.Matches(msg, g.Copy):
+		return m.copyRow()
+	case key.Matches(msg, g.Ticket):
+		return m.saveTicket()
+	case key.Matches(msg, g.GoTo):
+		m.ask(promptGoTo, "")
+	case key.Matches(msg, g.Nodes):
+		m.goStep(stepNodes)
+	case key.Matches(msg, g.Pods):
+		m.goStep(stepPods)
+	case key.Matches(msg, g.Connections):
+		m.goStep(stepDests)
+	case m.overlay != overlayNone:
+		return m.sheet.Update(msg)
+	case key.Matches(msg, g.Open):
+		m.drillDown()
+	case key.Matches(msg, g.Filter):
+		m.ask(promptFilter, m.current().Filter())
+	default:
+		return m.current().Update(msg)
+	}
+	return nil
+}
+
+// back closes what is open, innermost first: overlay, filter, page.
+func (m *Model) back() {
+	switch {
+	case m.overlay != overlayNone:
+		m.overlay = overlayNone
+	case m.current().Filter() != "":
+		m.current().SetFilter("")
+	case m.step > stepNodes:
+		m.goStep(m.step - 1)
+	default:
+		m.notice = notice{text: "This is the first page; q quits."}
+	}
+}
+
+func (m *Model) copyRow() tea.Cmd {
+	text := m.current().Copy()
+	if m.overlay == overlayKnow {
+		text = m.current().Know().Text()
+	}
+	if text == "" {
+		m.notice = notice{text: "There is nothing to copy here."}
+		return nil
+	}
+	m.notice = notice{text: "Copied (where the terminal lets programs do so): " + text}
+	return tea.SetClipboard(text)
+}
+
+// saveTicket hands the screen as it is to whoever stores tickets.
+func (m *Model) saveTicket() tea.Cmd {
+	save := m.opts.SaveTicket
+	if save == nil {
+		m.notice = notice{text: "Tickets are not available here."}
+		return nil
+	}
+	screen := m.render()
+	m.saving++
+	number := m.saving
+	m.notice = notice{text: "Saving the ticket …"}
+	return func() tea.Msg {
+		path, err := save(screen)
+		return ticketMsg{number: number, path: path, err: err}
+	}
+}
+
+func (m *Model) ticketSaved(msg ticketMsg) {
+	if msg.number != m.saving {
+		return
+	}
+	if msg.err != nil {
+		m.notice = notice{text: "The ticket could not be saved: " + msg.err.Error(), bad: true}
+		return
+	}
+	m.notice = notice{text: "Ticket saved: " + msg.path}
+}
+
+// mouse hands a click or a turn of the wheel to what is under the pointer.
+func (m *Model) mouse(msg tea.Msg) tea.Cmd {
+	top, height := m.bodyAt()
+	var at tea.Mouse
+	if mm, ok := msg.(tea.MouseMsg); ok {
+		at = mm.Mouse()
+	}
+	click, clicked := msg.(tea.MouseClickMsg)
+	switch {
+	case m.tooSmall():
+	case at.Y == stepperLine && clicked && click.Button == tea.MouseLeft:
+		if s := stepper.Hit(at.X); s >= 0 {
+			m.goStep(step(s))
+		}
+	case at.Y < top || at.Y >= top+height:
+	case m.overlay != overlayNone:
+		return m.sheet.Update(component.Shift(msg, 0, top))
+	default:
+		if clicked {
+			m.notice = notice{}
+		}
+		return m.current().Update(component.Shift(msg, 0, top))
+	}
+	return nil
+}
+
+// speak is the sentence at the foot of the page, or what is more urgent.
+func (m *Model) speak(width int) string {
+	if m.notice.text == "" {
+		return m.current().Sentence(width)
+	}
+	text := format.Cut(sanitize.Text(m.notice.text), width)
+	if m.notice.bad {
+		return m.theme.Bad.Render(text)
+	}
+	return m.theme.Notice.Render(text)
+}
+
+// filtered says what a filter does to the rows of the page.
+func (m *Model) filtered() string {
+	p := m.current()
+	if p.Filter() == "" {
+		return ""
+	}
+	shown, total, loose := p.Rows()
+	s := fmt.Sprintf("%s of %s", format.Count(shown), format.Count(total))
+	if loose {
+		s += " (loosely)"
+	}
+	return s
+}

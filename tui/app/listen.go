@@ -1,0 +1,91 @@
+package app
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/page"
+)
+
+type (
+	// changedMsg says that there is a new picture; ended that it is the last.
+	changedMsg struct{ ended bool }
+	// restedMsg says that it is time to listen again.
+	restedMsg struct{}
+	// secondMsg comes every second, for what ages by itself.
+	secondMsg struct{}
+)
+
+// pace is the least time between two pictures: ten a second are plenty for
+// the eye, and what comes in between is coalesced by the view.
+const pace = 100 * time.Millisecond
+
+// listen waits for one change.
+func (m *Model) listen() tea.Cmd {
+	if m.ended {
+		return nil
+	}
+	changed, closed := m.view.Changed(), m.closed
+	return func() tea.Msg {
+		select {
+		case _, more := <-changed:
+			return changedMsg{ended: !more}
+		case <-closed:
+			return nil
+		}
+	}
+}
+
+// rest waits before listening again.
+func (m *Model) rest() tea.Cmd {
+	if m.ended {
+		return nil
+	}
+	return tea.Tick(pace, func(time.Time) tea.Msg { return restedMsg{} })
+}
+
+func second() tea.Cmd {
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return secondMsg{} })
+}
+
+// look takes the newest picture, unless the present one is frozen.
+func (m *Model) look() {
+	if m.frozen {
+		return
+	}
+	m.pic.Snap = m.view.Snapshot()
+	if m.pic.Snap == nil {
+		m.pic.Snap = &session.Snapshot{}
+	}
+	m.age()
+}
+
+// age sets the time against which ages are measured. A frozen picture does
+// not age, and a recording lives in its own time.
+func (m *Model) age() {
+	if m.frozen {
+		return
+	}
+	m.pic.Now = m.opts.Now()
+	if m.pic.Snap.Cluster.Source == "recording" {
+		m.pic.Now = m.pic.Snap.Time
+	}
+	m.show(m.pic)
+}
+
+func (m *Model) show(pic page.Picture) {
+	for _, p := range m.pages() {
+		p.SetPicture(pic)
+	}
+	if m.overlay == overlayKnow {
+		m.writeKnow()
+	}
+}
+
+// freeze holds the picture, or lets it go on.
+func (m *Model) freeze() {
+	m.frozen = !m.frozen
+	m.look()
+}

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"github.com/snattop/snattop/tui/component/sheet"
+)
+
+// overlayKind is what lies over the page.
+type overlayKind int
+
+const (
+	overlayNone overlayKind = iota
+	overlayHelp
+	overlayKnow
+)
+
+// toggle opens an overlay, or closes it when it is the one that is open.
+func (m *Model) toggle(kind overlayKind) {
+	if m.overlay == kind {
+		m.overlay = overlayNone
+		return
+	}
+	m.overlay = kind
+	m.sheet = sheet.New(m.keys, m.theme)
+	if kind == overlayKnow {
+		m.writeKnow()
+		return
+	}
+	m.sheet.SetContent("Keys", sheet.Help(m.opts.Hint, m.helpGroups()))
+}
+
+func (m *Model) writeKnow() {
+	s := m.current().Know()
+	m.sheet.SetContent(s.Title, sheet.Evidence(s))
+}
+
+// helpGroups are the keys of the page that is seen, and those of every page.
+func (m *Model) helpGroups() []sheet.Group {
+	g := m.keys.Global
+	titles := []string{"This page", "Move", "Order"}
+	var groups []sheet.Group
+	for i, bindings := range m.current().FullHelp() {
+		title := ""
+		if i < len(titles) {
+			title = titles[i]
+		}
+		groups = append(groups, sheet.Group{Title: title, Bindings: bindings})
+	}
+	everywhere := sheet.Group{Title: "Everywhere"}
+	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.GoTo, g.Freeze, g.Know, g.Copy)
+	if m.opts.SaveTicket != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Ticket)
+	}
+	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
+	return append(groups, everywhere, m.legend())
+}

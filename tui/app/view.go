@@ -1,0 +1,192 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/component/header"
+	"github.com/snattop/snattop/tui/component/sheet"
+	"github.com/snattop/snattop/tui/component/stepper"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/sanitize"
+)
+
+// The smallest terminal in which a page still says something.
+const minWidth, minHeight = 60, 15
+
+// stepperLine is the line of the stepper.
+const stepperLine = 1
+
+// View draws the screen.
+func (m *Model) View() tea.View {
+	v := tea.NewView(m.render())
+	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
+	v.WindowTitle = sanitize.Text(m.opts.Title)
+	if v.WindowTitle == "" {
+		v.WindowTitle = "snattop " + page.Context(m.pic.Snap)
+	}
+	if m.prompt != promptNone && !m.tooSmall() {
+		_, x := m.line.View(m.theme, m.width)
+		v.Cursor = tea.NewCursor(x, m.height-1)
+	}
+	return v
+}
+
+func (m *Model) tooSmall() bool { return m.width < minWidth || m.height < minHeight }
+
+// bodyAt is where the page lies between the lines above and below.
+func (m *Model) bodyAt() (top, height int) {
+	top = 3 + len(m.problem())
+	return top, m.height - top - len(m.foot(""))
+}
+
+// layout hands out the room. It follows every message, because a line about a
+// problem or a page that is entered changes who has how much.
+func (m *Model) layout() {
+	if m.tooSmall() {
+		return
+	}
+	_, height := m.bodyAt()
+	m.current().SetSize(m.width, height)
+	m.sheet.SetSize(m.width, height)
+}
+
+// problem is the line about the source as a whole, when there is one.
+func (m *Model) problem() []string {
+	s := m.pic.Snap
+	var text string
+	switch {
+	case s.Problem != "":
+		text = "! " + sanitize.Text(s.Problem)
+	case s.Done && s.Cluster.Source == "recording":
+		return []string{m.theme.Notice.Render(format.Left(" ■ The recording has been read to its end; this is its last picture.", m.width))}
+	case s.Done:
+		text = "! The source has ended; this is its last picture."
+	default:
+		return nil
+	}
+	return []string{m.theme.Bad.Render(format.Left(" "+text, m.width))}
+}
+
+// foot is what stands below the page: air where there is room, a sentence,
+// and the keys or what is being typed.
+func (m *Model) foot(sentence string) []string {
+	var out []string
+	if m.height >= 18 {
+		out = append(out, format.Spaces(m.width))
+	}
+	out = append(out, format.Left(" "+sentence, m.width))
+	if m.prompt != promptNone {
+		line, _ := m.line.View(m.theme, m.width)
+		return append(out, line)
+	}
+	return append(out, m.keyLine())
+}
+
+// render draws the screen as text: never more lines than the terminal has,
+// never a line wider than it.
+func (m *Model) render() string {
+	if m.width <= 0 || m.height <= 0 {
+		return ""
+	}
+	if m.tooSmall() {
+		return m.plea()
+	}
+	_, height := m.bodyAt()
+	lines := []string{
+		header.View(m.pic, m.frozen, m.theme, m.width),
+		stepper.View(int(m.step), m.theme, m.width),
+		m.crumbs(),
+	}
+	lines = append(lines, m.problem()...)
+	lines = append(lines, m.body(height)...)
+	lines = append(lines, m.foot(m.speak(m.width-2))...)
+	for i, l := range lines {
+		lines[i] = format.Cut(l, m.width)
+	}
+	return strings.Join(lines[:min(len(lines), m.height)], "\n")
+}
+
+func (m *Model) body(height int) []string {
+	var text string
+	if m.overlay != overlayNone {
+		text = m.sheet.View()
+	} else {
+		text = m.current().View()
+	}
+	lines := strings.Split(text, "\n")
+	for len(lines) < height {
+		lines = append(lines, "")
+	}
+	return lines[:height]
+}
+
+// plea asks for a larger terminal in one that is too small for anything else.
+func (m *Model) plea() string {
+	text := fmt.Sprintf("terminal too small: %d×%d, needs %d×%d", m.width, m.height, minWidth, minHeight)
+	lines := strings.Split(ansi.Wrap(text, m.width, " "), "\n")
+	return strings.Join(lines[:min(len(lines), m.height)], "\n")
+}
+
+// crumbs is the way to the page at the left and its state at the right.
+func (m *Model) crumbs() string {
+	state := m.current().State()
+	if f := m.current().Filter(); f != "" {
+		state = "/" + f + " · " + m.filtered()
+	}
+	state = format.Cut(state, m.width*2/3)
+	room := m.width - ansi.StringWidth(state) - 4
+	trail := page.Trail(m.current().Crumbs(), room)
+	return format.Ends(" "+m.theme.Strong.Render(trail), m.theme.Dim.Render(state)+" ", m.width)
+}
+
+// keyLine names the keys that matter here, as many as fit; help comes always.
+func (m *Model) keyLine() string {
+	bindings := m.current().ShortHelp()
+	if m.overlay != overlayNone {
+		bindings = append(m.sheet.ShortHelp(), m.keys.Global.Copy)
+	}
+	if m.opts.SaveTicket != nil {
+		bindings = append(bindings, m.keys.Global.Ticket)
+	}
+	always := m.oneKey(m.keys.Global.Help) + "   " + m.oneKey(m.keys.Global.Quit)
+	line := " "
+	for _, b := range bindings {
+		if !b.Enabled() {
+			continue
+		}
+		k := m.oneKey(b) + "   "
+		if ansi.StringWidth(line)+ansi.StringWidth(k)+ansi.StringWidth(always) <= m.width {
+			line += k
+		}
+	}
+	return format.Left(line+always, m.width)
+}
+
+func (m *Model) oneKey(b key.Binding) string {
+	return m.theme.Accent.Render(b.Help().Key) + " " + m.theme.Dim.Render(b.Help().Desc)
+}
+
+// legend explains the marks of the pages.
+func (m *Model) legend() sheet.Group {
+	bind := func(mark, meaning string) key.Binding {
+		return key.NewBinding(key.WithKeys("none"), key.WithHelp(mark, meaning))
+	}
+	g := sheet.Group{Title: "Marks"}
+	for _, v := range []snat.Verdict{snat.Exhausted, snat.Pressured, snat.NotSNAT, snat.Unknown, snat.Healthy} {
+		mark, word, _ := m.theme.Verdict(v)
+		g.Bindings = append(g.Bindings, bind(mark, word))
+	}
+	return sheet.Group{Title: g.Title, Bindings: append(g.Bindings,
+		bind("~ ≥ ≤", "estimated, not measured"),
+		bind("—", "not known"),
+		bind("◌", "not heard of for 3 intervals"),
+	)}
+}

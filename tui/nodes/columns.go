@@ -1,0 +1,213 @@
+package nodes
+
+import (
+	"cmp"
+	"net/netip"
+	"strings"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/component/meter"
+	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/sanitize"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+type column = table.Column[*session.Node]
+
+// trendSteps is the number of trend values in five minutes.
+const trendSteps = 60
+
+func (p *Page) columns() []column {
+	return []column{
+		{
+			ID: "node", Title: "NODE", Min: 16, Max: 63, Middle: true,
+			Text:    p.name,
+			Compare: func(a, b *session.Node) int { return strings.Compare(a.Name, b.Name) },
+		},
+		{
+			ID: "ip", Title: "IP", Min: 10, Max: 39, Priority: 2,
+			Text:    func(n *session.Node) string { return orDash(sanitize.Text(n.InternalIP)) },
+			Compare: compareIP,
+		},
+		{
+			ID: "gauge", Min: 8, Max: 32, Weight: 3, Priority: 6,
+			Draw: p.gauge,
+		},
+		{
+			ID: "ports", Title: "PORTS", Min: 6, Max: 9, Right: true, Descending: true,
+			Text:    func(n *session.Node) string { return format.About(n.Ports.Estimate) },
+			Look:    p.verdictLook,
+			Compare: by(func(n *session.Node) int { return n.Ports.Estimate }),
+		},
+		{
+			ID: "min", Title: "MIN", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
+			Text:    func(n *session.Node) string { return bound("≥", n.Ports.Min) },
+			Look:    p.quiet,
+			Compare: by(func(n *session.Node) int { return n.Ports.Min }),
+		},
+		{
+			ID: "max", Title: "MAX", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
+			Text:    func(n *session.Node) string { return bound("≤", n.Ports.Max) },
+			Look:    p.quiet,
+			Compare: by(func(n *session.Node) int { return n.Ports.Max }),
+		},
+		{
+			ID: "used", Title: "USED", Min: 5, Max: 7, Right: true, Descending: true, Priority: 1,
+			Text:    used,
+			Look:    p.verdictLook,
+			Compare: byFloat(pressure),
+		},
+		{
+			ID: "trend", Title: "5 MIN", Min: 10, Max: 30, Weight: 1, Priority: 7,
+			Draw: func(n *session.Node, w int) string {
+				return p.theme.Dim.Render(meter.Spark(n.Trend, budget(n), trendSteps, w))
+			},
+		},
+		p.counter("open", "OPEN", 5, 0, false, func(n *session.Node) int { return n.Open }),
+		p.counter("trying", "TRYING", 6, 0, true, func(n *session.Node) int { return n.Trying }),
+		{
+			ID: "cooling", Title: "COOLING", Min: 7, Max: 8, Right: true, Descending: true, Priority: 5,
+			Text:    func(n *session.Node) string { return format.About(n.Cooling) },
+			Look:    func(n *session.Node) theme.Style { return page.Counter(p.theme, float64(n.Cooling)) },
+			Compare: by(func(n *session.Node) int { return n.Cooling }),
+		},
+		p.rate("new", "NEW/S", 4, false, func(n *session.Node) float64 { return n.OpensPerSecond }),
+		p.rate("fail", "FAIL/S", 3, true, func(n *session.Node) float64 { return n.FailedPerSecond }),
+		{
+			ID: "verdict", Title: "VERDICT", Min: 11, Max: 12,
+			Text: func(n *session.Node) string {
+				mark, word, _ := p.theme.Verdict(n.Verdict)
+				return mark + " " + word
+			},
+			Look: func(n *session.Node) theme.Style {
+				_, _, look := p.theme.Verdict(n.Verdict)
+				return look
+			},
+			Compare: func(a, b *session.Node) int { return cmp.Compare(a.Verdict.Rank(), b.Verdict.Rank()) },
+		},
+	}
+}
+
+// name marks a node whose numbers have aged.
+func (p *Page) name(n *session.Node) string {
+	if _, stale := p.pic.Stale(n); stale {
+		return "◌ " + sanitize.Text(n.Name)
+	}
+	return sanitize.Text(n.Name)
+}
+
+func (p *Page) counter(id, title string, width, priority int, alarm bool, value func(*session.Node) int) column {
+	return column{
+		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true, Priority: priority,
+		Text: func(n *session.Node) string { return format.Count(value(n)) },
+		Look: func(n *session.Node) theme.Style {
+			if alarm {
+				return page.Alarm(p.theme, float64(value(n)))
+			}
+			return page.Counter(p.theme, float64(value(n)))
+		},
+		Compare: by(value),
+	}
+}
+
+func (p *Page) rate(id, title string, priority int, alarm bool, value func(*session.Node) float64) column {
+	return column{
+		ID: id, Title: title, Min: 6, Max: 8, Right: true, Descending: true, Priority: priority,
+		Text: func(n *session.Node) string {
+			if !page.HasRates(n) {
+				return format.Dash
+			}
+			return format.Rate(value(n))
+		},
+		Look: func(n *session.Node) theme.Style {
+			if alarm && page.HasRates(n) {
+				return page.Alarm(p.theme, value(n))
+			}
+			return page.Counter(p.theme, value(n))
+		},
+		Compare: byFloat(value),
+	}
+}
+
+// gauge draws the estimate against the budget. Without a budget there is
+// nothing to draw it against.
+func (p *Page) gauge(n *session.Node, width int) string {
+	return p.verdictLook(n).Render(meter.Bar(n.Ports.Estimate, budget(n), width))
+}
+
+func (p *Page) verdictLook(n *session.Node) theme.Style {
+	if worse(n) {
+		_, _, look := p.theme.Verdict(n.Verdict)
+		return look
+	}
+	return page.Counter(p.theme, float64(n.Ports.Estimate))
+}
+
+func (p *Page) quiet(*session.Node) theme.Style { return p.theme.Dim }
+
+// span puts what is missing across the cells of a node without numbers.
+func (p *Page) span(n *session.Node) (string, string, theme.Style, bool) {
+	text, fault := page.Missing(n)
+	if text == "" {
+		return "", "", theme.Style{}, false
+	}
+	if fault {
+		return "gauge", "? " + text, p.theme.Warn, true
+	}
+	return "gauge", "… " + text, p.theme.Dim, true
+}
+
+func bound(mark string, n int) string {
+	if n == 0 {
+		return "0"
+	}
+	return mark + format.Count(n)
+}
+
+func used(n *session.Node) string {
+	s := format.Percent(n.Ports.Estimate, budget(n))
+	if s == format.Dash || s == "0%" || s[0] == '<' {
+		return s
+	}
+	return "~" + s
+}
+
+func pressure(n *session.Node) float64 {
+	if b := budget(n); b > 0 {
+		return float64(n.Ports.Estimate) / float64(b)
+	}
+	return -1
+}
+
+// by orders nodes by a number; those without numbers come below zero.
+func by(value func(*session.Node) int) func(a, b *session.Node) int {
+	return byFloat(func(n *session.Node) float64 { return float64(value(n)) })
+}
+
+func byFloat(value func(*session.Node) float64) func(a, b *session.Node) int {
+	known := func(n *session.Node) float64 {
+		if !page.Seen(n) {
+			return -2
+		}
+		return value(n)
+	}
+	return func(a, b *session.Node) int { return cmp.Compare(known(a), known(b)) }
+}
+
+func compareIP(a, b *session.Node) int {
+	x, errX := netip.ParseAddr(a.InternalIP)
+	y, errY := netip.ParseAddr(b.InternalIP)
+	if errX != nil || errY != nil {
+		return strings.Compare(a.InternalIP, b.InternalIP)
+	}
+	return x.Compare(y)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return format.Dash
+	}
+	return s
+}

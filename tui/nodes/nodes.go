@@ -1,0 +1,173 @@
+// Package nodes is page ①: which node is running out of ports.
+package nodes
+
+import (
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/keys"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/sanitize"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+// Page is the model of the nodes page.
+type Page struct {
+	keys  *keys.Map
+	theme *theme.Theme
+	table *table.Table[*session.Node]
+	pic   page.Picture
+}
+
+var _ page.Page = (*Page)(nil)
+
+// New returns the page without a picture. hint is what to say when there are
+// no nodes at all.
+func New(km *keys.Map, th *theme.Theme, hint string) *Page {
+	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
+	p.table = table.New(table.Options[*session.Node]{
+		Columns: p.columns(),
+		Key:     func(n *session.Node) string { return n.Name },
+		Span:    p.span,
+		Sort:    "verdict",
+		Keys:    km,
+	}, th)
+	empty := "no nodes yet: waiting for the first word of the source"
+	if hint != "" {
+		empty += "\n" + sanitize.Text(hint)
+	}
+	p.table.SetEmpty(empty)
+	return p
+}
+
+// SetPicture shows a picture.
+func (p *Page) SetPicture(pic page.Picture) {
+	same := pic.Snap == p.pic.Snap
+	p.pic = pic
+	if !same {
+		p.table.SetRows(pic.Snap.Nodes)
+	}
+}
+
+// SetTheme changes the looks.
+func (p *Page) SetTheme(th *theme.Theme) { p.theme = th; p.table.SetTheme(th) }
+
+// SetSize says how much room there is.
+func (p *Page) SetSize(width, height int) { p.table.SetSize(width, height) }
+
+// Update moves the cursor and sorts.
+func (p *Page) Update(msg tea.Msg) tea.Cmd { return p.table.Update(msg) }
+
+// View draws the table.
+func (p *Page) View() string { return p.table.View() }
+
+// Selected returns the node under the cursor, or nil.
+func (p *Page) Selected() *session.Node {
+	n, _ := p.table.Selected()
+	return n
+}
+
+// Select puts the cursor on a node.
+func (p *Page) Select(name string) bool {
+	if p.table.Select(name) {
+		return true
+	}
+	p.table.SetFilter("")
+	return p.table.Select(name)
+}
+
+// Filter returns the filter of the rows.
+func (p *Page) Filter() string { return p.table.Filter() }
+
+// SetFilter filters the rows.
+func (p *Page) SetFilter(text string) { p.table.SetFilter(text) }
+
+// Rows counts the rows.
+func (p *Page) Rows() (shown, total int, fuzzy bool) {
+	shown, total = p.table.Count()
+	return shown, total, p.table.Fuzzy()
+}
+
+// Copy is the selected row as text.
+func (p *Page) Copy() string { return p.table.RowText() }
+
+// Know answers for the selected node.
+func (p *Page) Know() evidence.Sheet {
+	if n := p.Selected(); n != nil {
+		return evidence.Node(p.pic.Snap, n)
+	}
+	return evidence.Sheet{Title: "How do you know? There is no node to speak of."}
+}
+
+// Crumbs is the way to the page.
+func (p *Page) Crumbs() []string {
+	return []string{page.Context(p.pic.Snap), "nodes"}
+}
+
+// State counts the nodes by how well they are seen, and tells which rows are
+// on the screen when not all are.
+func (p *Page) State() string {
+	var seen, coming, hidden, stale int
+	for _, n := range p.pic.Snap.Nodes {
+		if _, late := p.pic.Stale(n); late {
+			stale++
+		}
+		_, fault := page.Missing(n)
+		switch {
+		case page.Seen(n):
+			seen++
+		case fault:
+			hidden++
+		default:
+			coming++
+		}
+	}
+	s := format.Count(seen) + " seen"
+	if stale > 0 {
+		s += " (" + format.Count(stale) + " stale ◌)"
+	}
+	if coming > 0 {
+		s += " · " + format.Count(coming) + " being reached"
+	}
+	if hidden > 0 {
+		s += " · " + format.Count(hidden) + " cannot be seen"
+	}
+	return s + page.Window(p.table)
+}
+
+// ShortHelp names the keys that matter here.
+func (p *Page) ShortHelp() []key.Binding {
+	open := p.keys.Global.Open
+	open.SetHelp(open.Help().Key, "pods")
+	return []key.Binding{open, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Freeze, p.keys.Global.GoTo}
+}
+
+// FullHelp names every key of the page.
+func (p *Page) FullHelp() [][]key.Binding {
+	open := p.keys.Global.Open
+	open.SetHelp(open.Help().Key, "pods of the node")
+	m, t := p.keys.Move, p.keys.Table
+	return [][]key.Binding{
+		{open, p.keys.Global.Filter},
+		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
+		{t.SortLeft, t.SortRight, t.Reverse},
+	}
+}
+
+// budget returns the ports that a node's use is measured against, or 0.
+func budget(n *session.Node) int {
+	if n.Budget.Known() {
+		return n.Budget.Ports
+	}
+	return 0
+}
+
+// worse reports whether a node's numbers deserve the colour of its verdict.
+func worse(n *session.Node) bool {
+	return n.Verdict == snat.Exhausted || n.Verdict == snat.Pressured
+}

@@ -1,0 +1,94 @@
+package nodes
+
+import (
+	"fmt"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/sanitize"
+)
+
+// Sentence speaks of the node under the cursor.
+func (p *Page) Sentence(width int) string {
+	n := p.Selected()
+	if n == nil {
+		return format.Fit(width, "Nothing to report yet.")
+	}
+	name := sanitize.Text(n.Name)
+	if text, _ := page.Missing(n); text != "" {
+		return format.Fit(width, name+": "+text+".")
+	}
+	if age, stale := p.pic.Stale(n); stale {
+		return format.Fit(width, fmt.Sprintf("%s has not reported for %s: what is shown is from %s.", name, format.Age(age), format.Clock(n.LastTick)))
+	}
+	switch n.Verdict {
+	case snat.Exhausted:
+		return format.Fit(width, name+" is out of ports", waiting(n), share(n), ".")
+	case snat.Pressured:
+		return format.Fit(width, fmt.Sprintf("%s is close to its budget: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".")
+	case snat.Healthy:
+		return format.Fit(width, fmt.Sprintf("%s is healthy: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".")
+	case snat.NotSNAT:
+		return format.Fit(width, name+" fails, but not for want of ports", because(n), ".")
+	case snat.Unknown:
+		return format.Fit(width, "No verdict for "+name, because(n), ".")
+	default:
+		return format.Fit(width, "No verdict for "+name, because(n), ".")
+	}
+}
+
+func waiting(n *session.Node) string {
+	verb := "connections wait"
+	if n.Trying == 1 {
+		verb = "connection waits"
+	}
+	s := ""
+	if n.Trying > 0 {
+		s = fmt.Sprintf(": %s %s", format.Count(n.Trying), verb)
+	}
+	if page.HasRates(n) && n.FailedPerSecond >= 1 {
+		if s == "" {
+			s = ": "
+		} else {
+			s += ", "
+		}
+		s += format.Rate(n.FailedPerSecond) + " a second fail"
+	}
+	return s
+}
+
+// share names who holds the most of what counts on the node.
+func share(n *session.Node) string {
+	var all, most int
+	var who *session.Owner
+	for _, o := range n.Owners {
+		held := o.Open + o.Trying + o.Cooling
+		all += held
+		if held > most {
+			most, who = held, o
+		}
+	}
+	if who == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s of its connections are %s", spelled(most, all), possessive(page.Whose(who)))
+}
+
+func spelled(part, whole int) string {
+	if part == whole {
+		return "all"
+	}
+	p := format.Percent(part, whole)
+	return p[:len(p)-1] + " %"
+}
+
+func possessive(s string) string { return s + "'s" }
+
+func because(n *session.Node) string {
+	if len(n.Why) == 0 {
+		return ""
+	}
+	return ": " + sanitize.Text(n.Why[0])
+}

@@ -1,0 +1,114 @@
+package pods
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/sanitize"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+type column = table.Column[*session.Owner]
+
+func (p *Page) columns() []column {
+	return []column{
+		{
+			ID: "pod", Title: "POD", Min: 24, Max: 90, Middle: true,
+			Text: title,
+			Look: func(o *session.Owner) theme.Style {
+				if !o.Known && o.Name != "" {
+					return p.theme.Dim
+				}
+				return p.theme.Text
+			},
+			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Title(), b.Title()) },
+		},
+		{
+			ID: "owner", Title: "OWNER", Min: 12, Max: 45, Priority: 3, Middle: true,
+			Text:    ownedBy,
+			Look:    func(*session.Owner) theme.Style { return p.theme.Dim },
+			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Workload.String(), b.Workload.String()) },
+		},
+		p.counter("ports", "PORTS", 6, 0, page.Counter, format.About, func(o *session.Owner) int { return o.Ports.Estimate }),
+		p.counter("open", "OPEN", 5, 0, page.Counter, format.Count[int], func(o *session.Owner) int { return o.Open }),
+		p.counter("trying", "TRYING", 6, 0, page.Alarm, format.Count[int], func(o *session.Owner) int { return o.Trying }),
+		p.counter("cooling", "COOLING", 7, 4, page.Counter, format.About, func(o *session.Owner) int { return o.Cooling }),
+		p.rate("new", "NEW/S", 6, 2, page.Counter, func(o *session.Owner) float64 { return o.OpensPerSecond }),
+		p.rate("close", "CLOSE/S", 7, 6, page.Counter, func(o *session.Owner) float64 { return o.ClosesPerSecond }),
+		p.rate("fail", "FAIL/S", 6, 1, page.Alarm, func(o *session.Owner) float64 { return o.FailedPerSecond }),
+		{
+			ID: "public", Title: "PUBLIC ESTABLISHED", Short: "PUBLIC", Min: 7, Max: 18, Right: true, Descending: true, Priority: 5,
+			Text: func(o *session.Owner) string {
+				return format.Count(o.EstablishedPublic)
+			},
+			Look:    func(o *session.Owner) theme.Style { return page.Counter(p.theme, float64(o.EstablishedPublic)) },
+			Compare: func(a, b *session.Owner) int { return cmp.Compare(a.EstablishedPublic, b.EstablishedPublic) },
+		},
+		{
+			ID: "note", Min: 13, Max: 40, Priority: 7,
+			Text: note,
+			Look: func(*session.Owner) theme.Style { return p.theme.Dim },
+		},
+	}
+}
+
+type look func(th *theme.Theme, n float64) theme.Style
+
+func (p *Page) counter(id, title string, width, priority int, how look, write func(int) string, value func(*session.Owner) int) column {
+	return column{
+		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true, Priority: priority,
+		Text:    func(o *session.Owner) string { return write(value(o)) },
+		Look:    func(o *session.Owner) theme.Style { return how(p.theme, float64(value(o))) },
+		Compare: func(a, b *session.Owner) int { return cmp.Compare(value(a), value(b)) },
+	}
+}
+
+func (p *Page) rate(id, title string, width, priority int, how look, value func(*session.Owner) float64) column {
+	return column{
+		ID: id, Title: title, Min: width, Max: 8, Right: true, Descending: true, Priority: priority,
+		Text: func(o *session.Owner) string {
+			if !page.HasRates(p.node) {
+				return format.Dash
+			}
+			return format.Rate(value(o))
+		},
+		Look: func(o *session.Owner) theme.Style {
+			if !page.HasRates(p.node) {
+				return p.theme.Dim
+			}
+			return how(p.theme, value(o))
+		},
+		Compare: func(a, b *session.Owner) int { return cmp.Compare(value(a), value(b)) },
+	}
+}
+
+func title(o *session.Owner) string { return sanitize.Text(o.Title()) }
+
+func ownedBy(o *session.Owner) string {
+	if s := sanitize.Text(o.Workload.String()); s != "" {
+		return s
+	}
+	return format.Dash
+}
+
+// note says what the numbers of a row do not.
+func note(o *session.Owner) string {
+	switch {
+	case !o.Known && o.Name != "":
+		return "not listed by the API server"
+	case o.Phase != "" && o.Phase != "Running":
+		return sanitize.Text(o.Phase)
+	case o.Ports.Max == 0 && o.UDPFlows > 0:
+		return "udp only"
+	case o.Ports.Max == 0 && o.All > 0:
+		return "private only"
+	case o.HostNetwork && o.Name != "":
+		return "host network"
+	default:
+		return ""
+	}
+}
