@@ -1,0 +1,329 @@
+// Package report turns pictures of a session into documents: JSON for scripts,
+// a table for people. Nothing here waits or draws a screen.
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+)
+
+// Schema names the format of the JSON document.
+const Schema = "snattop.report/v1"
+
+// Report is the document snattop.report/v1. Numbers that are not known are
+// null. Lists are never null, and worst first.
+type Report struct {
+	Schema       string        `json:"schema"`
+	GeneratedAt  string        `json:"generated_at"`
+	Window       float64       `json:"window_seconds"`
+	Cluster      Cluster       `json:"cluster"`
+	Loss         Loss          `json:"loss"`
+	Nodes        []Node        `json:"nodes"`
+	Pods         []Pod         `json:"pods"`
+	Destinations []Destination `json:"destinations"`
+	Findings     []Finding     `json:"findings"`
+}
+
+// Cluster names the whole.
+type Cluster struct {
+	Context       string `json:"context"`
+	ServerVersion string `json:"server_version"`
+	Provider      string `json:"provider"`
+}
+
+// Loss is what the report is known to lack.
+type Loss struct {
+	EventsLost          uint64   `json:"events_lost"`
+	DestinationsDropped uint64   `json:"destinations_dropped"`
+	NodesUnseen         []Unseen `json:"nodes_unseen"`
+}
+
+// Unseen is a node without numbers.
+type Unseen struct {
+	Node   string `json:"node"`
+	Reason string `json:"reason"`
+}
+
+// Bounds are ports in use.
+type Bounds struct {
+	Min      *int `json:"min"`
+	Estimate *int `json:"estimate"`
+	Max      *int `json:"max"`
+}
+
+// NodePorts are a node's ports beside what it may use.
+type NodePorts struct {
+	Bounds
+	Budget       *int   `json:"budget"`
+	BudgetSource string `json:"budget_source"`
+	MeasuredUsed *int   `json:"measured_used"`
+}
+
+// Conntrack is the node's connection tracking table.
+type Conntrack struct {
+	Count        *uint64 `json:"count"`
+	Max          *uint64 `json:"max"`
+	InsertFailed *uint64 `json:"insert_failed"`
+	Drop         *uint64 `json:"drop"`
+}
+
+// Node is one node's row.
+type Node struct {
+	Name              string    `json:"name"`
+	InternalIP        string    `json:"internal_ip"`
+	Collector         string    `json:"collector"`
+	State             string    `json:"state"`
+	Error             string    `json:"error"`
+	Ports             NodePorts `json:"ports"`
+	EstablishedPublic *int      `json:"established_public"`
+	SynSentPublic     *int      `json:"syn_sent_public"`
+	Cooling           *int      `json:"cooling"`
+	OpensPerSecond    *float64  `json:"opens_per_second"`
+	FailedPerSecond   *float64  `json:"failed_per_second"`
+	Conntrack         Conntrack `json:"conntrack"`
+	SecondsToFull     *float64  `json:"seconds_to_full"`
+	Verdict           string    `json:"verdict"`
+	Why               []string  `json:"why"`
+}
+
+// Workload is what made a pod, or the unit or command of a host process.
+type Workload struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// Pod is one owner's row. Namespace and Name are empty for a process of the
+// host that belongs to no pod.
+type Pod struct {
+	Node              string   `json:"node"`
+	Namespace         string   `json:"namespace"`
+	Name              string   `json:"name"`
+	UID               string   `json:"uid"`
+	Owner             Workload `json:"owner"`
+	HostNetwork       bool     `json:"host_network"`
+	Ports             Bounds   `json:"ports"`
+	EstablishedPublic int      `json:"established_public"`
+	SynSentPublic     int      `json:"syn_sent_public"`
+	Cooling           int      `json:"cooling"`
+	OpensPerSecond    float64  `json:"opens_per_second"`
+	ClosesPerSecond   float64  `json:"closes_per_second"`
+	FailedPerSecond   float64  `json:"failed_per_second"`
+	Cause             string   `json:"cause"`
+}
+
+// Destination is one destination of one owner.
+type Destination struct {
+	Node            string    `json:"node"`
+	Namespace       string    `json:"namespace"`
+	Pod             string    `json:"pod"`
+	Protocol        string    `json:"protocol"`
+	IP              string    `json:"ip"`
+	Port            uint16    `json:"port"`
+	Name            string    `json:"name"`
+	Eligible        bool      `json:"eligible"`
+	WhyNot          string    `json:"why_not"`
+	Established     int       `json:"established"`
+	SynSent         int       `json:"syn_sent"`
+	Cooling         int       `json:"cooling"`
+	OpensPerSecond  float64   `json:"opens_per_second"`
+	FailedPerSecond float64   `json:"failed_per_second"`
+	Processes       []Process `json:"processes"`
+}
+
+// Process holds connections to a destination. PID is the node's; 0 with an
+// empty command means that the kernel names no process.
+type Process struct {
+	PID         int    `json:"pid"`
+	Command     string `json:"command"`
+	Container   string `json:"container"`
+	Established int    `json:"established"`
+}
+
+// Finding is a conclusion with its evidence.
+type Finding struct {
+	ID       string     `json:"id"`
+	Severity string     `json:"severity"`
+	Subject  string     `json:"subject"`
+	Summary  string     `json:"summary"`
+	Evidence []Evidence `json:"evidence"`
+	Remedies []Remedy   `json:"remedies"`
+}
+
+// Evidence is a command and what it printed.
+type Evidence struct {
+	Command string `json:"command"`
+	Output  string `json:"output"`
+}
+
+// Remedy is a sentence and a command to copy.
+type Remedy struct {
+	Text    string `json:"text"`
+	Command string `json:"command"`
+}
+
+// Filter narrows a report. Empty fields let everything through.
+type Filter struct {
+	// Node is a node's name or internal address.
+	Node string
+	// Namespace and Pod match exactly.
+	Namespace, Pod string
+}
+
+// Empty reports whether the filter lets everything through.
+func (f Filter) Empty() bool { return f == Filter{} }
+
+func (f Filter) node(n *session.Node) bool {
+	return f.Node == "" || f.Node == n.Name || f.Node == n.InternalIP
+}
+
+func (f Filter) owner(o *session.Owner) bool {
+	return (f.Namespace == "" || f.Namespace == o.Namespace) && (f.Pod == "" || f.Pod == o.Name)
+}
+
+// Build makes a report of a picture. window is how long was measured.
+func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Duration) *Report {
+	r := &Report{
+		Schema: Schema, GeneratedAt: generated.UTC().Format(time.RFC3339), Window: round(window.Seconds()),
+		Cluster: Cluster{Context: s.Cluster.Context, ServerVersion: s.Cluster.ServerVersion, Provider: string(s.Cluster.Provider)},
+		Loss:    Loss{EventsLost: s.Loss.EventsLost, DestinationsDropped: s.Loss.DestinationsDropped, NodesUnseen: []Unseen{}},
+		Nodes:   []Node{}, Pods: []Pod{}, Destinations: []Destination{}, Findings: []Finding{},
+	}
+	for _, u := range s.Loss.NodesUnseen {
+		if f.Node == "" || f.Node == u.Node {
+			r.Loss.NodesUnseen = append(r.Loss.NodesUnseen, Unseen{Node: u.Node, Reason: u.Reason})
+		}
+	}
+	var owners []*session.Owner
+	for _, n := range s.Nodes {
+		if !f.node(n) {
+			continue
+		}
+		r.Nodes = append(r.Nodes, node(n))
+		for _, o := range n.Owners {
+			if f.owner(o) {
+				owners = append(owners, o)
+			}
+		}
+		if finding, ok := findingOf(n); ok {
+			r.Findings = append(r.Findings, finding)
+		}
+	}
+	// Pods of every node stand in one list, the worst of the cluster first.
+	slices.SortStableFunc(owners, func(a, b *session.Owner) int {
+		return cmp.Or(cmp.Compare(b.Ports.Estimate, a.Ports.Estimate), cmp.Compare(b.Open, a.Open), cmp.Compare(a.Title(), b.Title()))
+	})
+	for _, o := range owners {
+		r.Pods = append(r.Pods, pod(o))
+		for _, d := range o.Dests {
+			r.Destinations = append(r.Destinations, destination(o, d))
+		}
+	}
+	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(b.Established+b.SynSent+b.Cooling, a.Established+a.SynSent+a.Cooling))
+	})
+	return r
+}
+
+func rank(d Destination) int {
+	if d.Eligible {
+		return 1
+	}
+	return 0
+}
+
+// reportState folds the states that last only while a node is being reached:
+// a report that did not wait for a node did not reach it.
+func reportState(s session.State) string {
+	switch s {
+	case session.StateStreaming, session.StateDenied, session.StateNotLinux, session.StateUnreachable:
+		return string(s)
+	case session.StateWaiting, session.StateConnecting:
+		return string(session.StateUnreachable)
+	default:
+		return string(session.StateUnreachable)
+	}
+}
+
+func node(n *session.Node) Node {
+	out := Node{
+		Name: n.Name, InternalIP: n.InternalIP, Collector: n.Collector, State: reportState(n.State), Error: cmp.Or(n.Error, n.Progress),
+		Ports:   NodePorts{BudgetSource: string(cmp.Or(n.Budget.Source, snat.BudgetUnknown))},
+		Verdict: string(n.Verdict), Why: append([]string{}, n.Why...),
+	}
+	if n.State == session.StateStreaming {
+		out.Error = n.Error
+	}
+	if n.Budget.Known() {
+		out.Ports.Budget = ptr(n.Budget.Ports)
+	}
+	if n.LastTick.IsZero() {
+		return out
+	}
+	out.Ports.Bounds = bounds(n.Ports)
+	out.EstablishedPublic, out.SynSentPublic, out.Cooling = ptr(n.EstablishedPublic), ptr(n.SynSentPublic), ptr(n.Cooling)
+	out.OpensPerSecond, out.FailedPerSecond = ptr(round(n.OpensPerSecond)), ptr(round(n.FailedPerSecond))
+	if c := n.Conntrack; c != nil {
+		out.Conntrack = Conntrack{Count: &c.Count, Max: &c.Max, InsertFailed: &c.InsertFailed, Drop: &c.Drop}
+	}
+	return out
+}
+
+func pod(o *session.Owner) Pod {
+	return Pod{
+		Node: o.Node, Namespace: o.Namespace, Name: o.Name, UID: o.UID,
+		Owner: Workload{Kind: o.Workload.Kind, Name: o.Workload.Name}, HostNetwork: o.HostNetwork,
+		Ports: bounds(o.Ports), EstablishedPublic: o.EstablishedPublic, SynSentPublic: o.SynSentPublic, Cooling: o.Cooling,
+		OpensPerSecond: round(o.OpensPerSecond), ClosesPerSecond: round(o.ClosesPerSecond), FailedPerSecond: round(o.FailedPerSecond),
+		// Causes have not been looked for: that is another thing than none.
+		Cause: "unknown",
+	}
+}
+
+func destination(o *session.Owner, d *session.Dest) Destination {
+	out := Destination{
+		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
+		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: d.SynSent, Cooling: d.Cooling,
+		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: round(d.FailedPerSecond), Processes: []Process{},
+	}
+	for _, p := range d.Processes {
+		out.Processes = append(out.Processes, Process{PID: p.PID, Command: p.Command, Container: p.Container, Established: p.Established})
+	}
+	return out
+}
+
+// findingOf says in one finding what a node's verdict says, when it is bad.
+func findingOf(n *session.Node) (Finding, bool) {
+	severity := ""
+	switch n.Verdict {
+	case snat.Exhausted:
+		severity = "critical"
+	case snat.Pressured, snat.NotSNAT:
+		severity = "warning"
+	case snat.Healthy, snat.Unknown:
+		return Finding{}, false
+	default:
+		return Finding{}, false
+	}
+	f := Finding{
+		ID: "snat." + string(n.Verdict), Severity: severity, Subject: "node/" + n.Name,
+		Summary: Sentence(n), Evidence: []Evidence{}, Remedies: []Remedy{},
+	}
+	for _, why := range n.Why {
+		f.Evidence = append(f.Evidence, Evidence{Command: "snattop report --node " + n.Name, Output: why})
+	}
+	return f, true
+}
+
+func bounds(p snat.Ports) Bounds {
+	return Bounds{Min: ptr(p.Min), Estimate: ptr(p.Estimate), Max: ptr(p.Max)}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// round keeps two decimals: more would be noise.
+func round(f float64) float64 { return math.Round(f*100) / 100 }

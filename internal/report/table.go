@@ -1,0 +1,126 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"text/tabwriter"
+)
+
+// tableRows bounds the pods and destinations in a table: the worst. The JSON
+// document holds all of them.
+const tableRows = 20
+
+// Table writes the report for people, as columns of text.
+func Table(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(&b, "%s  %s  window %.0f s  %s\n\n", cmp.Or(r.Cluster.Context, "–"), r.Cluster.Provider, r.Window, r.GeneratedAt)
+
+	fmt.Fprintln(t, "NODE\tIP\tVERDICT\tPORTS (est.)\tBUDGET\tPUBLIC ESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tCOLLECTOR")
+	for _, n := range r.Nodes {
+		if n.Ports.Estimate == nil {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict, "cannot see: "+cmp.Or(n.Error, n.State))
+			continue
+		}
+		budget := "unknown"
+		if n.Ports.Budget != nil {
+			budget = fmt.Sprintf("%d (%s)", *n.Ports.Budget, n.Ports.BudgetSource)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict,
+			ports(n.Ports.Bounds), budget, *n.EstablishedPublic, *n.SynSentPublic, *n.Cooling, *n.OpensPerSecond, *n.FailedPerSecond, n.Collector)
+	}
+	fmt.Fprintln(t)
+	pods(t, r)
+	destinations(t, r)
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("laying out the report: %w", err)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s: %s\n", f.Severity, f.Summary)
+	}
+	if l := r.Loss; l.EventsLost+l.DestinationsDropped > 0 || len(l.NodesUnseen) > 0 {
+		fmt.Fprintf(&b, "not seen: %d events, %d destinations, %d nodes\n", l.EventsLost, l.DestinationsDropped, len(l.NodesUnseen))
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+func pods(t io.Writer, r *Report) {
+	fmt.Fprintln(t, "POD\tOWNER\tNODE\tPORTS (est.)\tPUBLIC ESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S")
+	for _, p := range r.Pods[:min(len(r.Pods), tableRows)] {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\n", podName(p.Namespace, p.Name), ownerName(p.Owner), p.Node,
+			ports(p.Ports), p.EstablishedPublic, p.SynSentPublic, p.Cooling, p.OpensPerSecond, p.FailedPerSecond)
+	}
+	more(t, len(r.Pods))
+	fmt.Fprintln(t)
+}
+
+func destinations(t io.Writer, r *Report) {
+	fmt.Fprintln(t, "DESTINATION\tNAME\tPOD\tCOUNTS?\tESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tPROCESS")
+	for _, d := range r.Destinations[:min(len(r.Destinations), tableRows)] {
+		counts := "yes"
+		if !d.Eligible {
+			counts = d.WhyNot
+		}
+		process := "–"
+		if len(d.Processes) > 0 {
+			p := d.Processes[0]
+			process = fmt.Sprintf("%s (%d)", cmp.Or(p.Command, "unknown"), p.PID)
+			if n := len(d.Processes) - 1; n > 0 {
+				process += fmt.Sprintf(" and %d more", n)
+			}
+		}
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
+			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, d.FailedPerSecond, process)
+	}
+	more(t, len(r.Destinations))
+	fmt.Fprintln(t)
+}
+
+func more(t io.Writer, n int) {
+	if n > tableRows {
+		fmt.Fprintf(t, "… and %d more: see -o json\n", n-tableRows)
+	}
+	if n == 0 {
+		fmt.Fprintln(t, "none")
+	}
+}
+
+// ports writes an estimate with its bounds: "≈987 (902–1018)".
+func ports(b Bounds) string {
+	if b.Estimate == nil {
+		return "–"
+	}
+	return fmt.Sprintf("≈%d (%d–%d)", *b.Estimate, *b.Min, *b.Max)
+}
+
+func podName(namespace, name string) string {
+	switch {
+	case name == "":
+		return "(host)"
+	case namespace == "":
+		return name
+	default:
+		return namespace + "/" + name
+	}
+}
+
+func ownerName(w Workload) string {
+	if w.Name == "" {
+		return "–"
+	}
+	return w.Kind + "/" + w.Name
+}
+
+func address(d Destination) string {
+	if ip, err := netip.ParseAddr(d.IP); err == nil {
+		return netip.AddrPortFrom(ip, d.Port).String()
+	}
+	return d.IP + ":" + strconv.Itoa(int(d.Port))
+}
