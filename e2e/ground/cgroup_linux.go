@@ -12,8 +12,13 @@ import (
 	"syscall"
 )
 
-// cgroupRoot is the control group, in every tree, below which the nodes live.
-const cgroupRoot = "snattop-e2e"
+// cgroupPrefix is how the names of all grounds' control groups begin.
+const cgroupPrefix = "snattop-e2e-"
+
+// cgroup is the control group, in every tree, below which the nodes live. Its
+// name is made from the state directory's, so that grounds in different
+// directories do not sweep each other away.
+func (d dirs) cgroup() string { return cgroupPrefix + digest([]byte(d.root))[:8] }
 
 // joinCgroup makes a control group in every tree and moves a process there.
 func joinCgroup(group string, pid int) error {
@@ -67,10 +72,10 @@ func delegate(dir string) error {
 
 // cgroupProcesses are the processes in the ground's control groups. Only the
 // ground puts any there.
-func cgroupProcesses() []process {
+func (d dirs) cgroupProcesses() []process {
 	seen := map[int]bool{}
 	var found []process
-	for _, dir := range cgroupDirs() {
+	for _, dir := range d.cgroupDirs() {
 		data, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 		if err != nil {
 			continue
@@ -90,31 +95,45 @@ func cgroupProcesses() []process {
 }
 
 // cgroupDirs are the ground's control groups in every tree, deepest first.
-func cgroupDirs() []string {
+func (d dirs) cgroupDirs() []string {
 	hierarchies, err := cgroupHierarchies()
 	if err != nil {
 		return nil
 	}
-	var dirs []string
+	var found []string
 	for _, h := range hierarchies {
-		_ = filepath.WalkDir(filepath.Join(h.dir, cgroupRoot), func(path string, e fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(filepath.Join(h.dir, d.cgroup()), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.IsDir() {
-				dirs = append(dirs, path)
+				found = append(found, path)
 			}
 			return nil
 		})
 	}
-	sort.Slice(dirs, func(i, j int) bool { return len(dirs[i]) > len(dirs[j]) })
-	return dirs
+	sort.Slice(found, func(i, j int) bool { return len(found[i]) > len(found[j]) })
+	return found
 }
 
 // removeCgroups removes the ground's control groups.
-func removeCgroups() error {
+func (d dirs) removeCgroups() error {
 	var failed error
-	for _, dir := range cgroupDirs() {
+	for _, dir := range d.cgroupDirs() {
 		if err := syscall.Rmdir(dir); err != nil && !errors.Is(err, syscall.ENOENT) {
 			failed = fmt.Errorf("removing control group %s: %w", dir, err)
 		}
 	}
 	return failed
+}
+
+// groundsUp reports whether the machine holds control groups of any ground.
+func groundsUp() bool {
+	hierarchies, err := cgroupHierarchies()
+	if err != nil {
+		return true
+	}
+	for _, h := range hierarchies {
+		if found, err := filepath.Glob(filepath.Join(h.dir, cgroupPrefix+"*")); err != nil || len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -131,6 +131,7 @@ func (g *Ground) awaitAPI(ctx context.Context, api process) error {
 	if err != nil {
 		return err
 	}
+	defer client.CloseIdleConnections()
 	return api.await(ctx, 60*time.Second, func(ctx context.Context) error {
 		_, err := get(ctx, client, fmt.Sprintf("https://127.0.0.1:%d/readyz", g.state.Port))
 		return err
@@ -152,8 +153,7 @@ func (g *Ground) client() (*http.Client, error) {
 		return nil, errors.New("loading the certificate authority: no certificate in it")
 	}
 	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 	}}, nil
 }
 

@@ -14,6 +14,7 @@ func (g *Ground) configureGateway(ctx context.Context) error {
 	gw := g.dirs.netns(nsGateway)
 	seconds := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 	hold, reset, idle := seconds(g.opts.Hold), seconds(g.opts.HoldReset), seconds(g.opts.Idle)
+	udp := seconds(g.opts.IdleUDP)
 	if err := gw.sysctl(map[string]string{
 		"net/ipv4/ip_forward":             "1",
 		"net/ipv6/conf/all/forwarding":    "1",
@@ -27,6 +28,8 @@ func (g *Ground) configureGateway(ctx context.Context) error {
 		"net/netfilter/nf_conntrack_tcp_timeout_last_ack":    hold,
 		"net/netfilter/nf_conntrack_tcp_timeout_time_wait":   hold,
 		"net/netfilter/nf_conntrack_tcp_timeout_close":       reset,
+		"net/netfilter/nf_conntrack_udp_timeout":             udp,
+		"net/netfilter/nf_conntrack_udp_timeout_stream":      udp,
 	}); err != nil {
 		return err
 	}

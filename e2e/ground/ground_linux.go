@@ -192,6 +192,31 @@ func Down(ctx context.Context) error {
 // Kubeconfig is the path of the administrator's kubeconfig.
 func (g *Ground) Kubeconfig() string { return g.dirs.kubeconfig() }
 
+// KubeconfigFor issues a certificate to a user and writes a kubeconfig for
+// them, whose path it returns. A new user may do nothing until RBAC says so.
+func (g *Ground) KubeconfigFor(user string, groups ...string) (string, error) {
+	ca, err := loadAuthority(g.dirs.pki(), "ca")
+	if err != nil {
+		return "", err
+	}
+	file := "user-" + fileName(user)
+	if err := ca.issue(g.dirs.pki(), identity{file: file, name: user, groups: groups, client: true}); err != nil {
+		return "", err
+	}
+	path := filepath.Join(g.dirs.root, file+".kubeconfig")
+	return path, writeKubeconfig(path, g.dirs.pki(), file, fmt.Sprintf("https://127.0.0.1:%d", g.state.Port), clusterName)
+}
+
+// fileName makes any text fit to name a file.
+func fileName(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, text)
+}
+
 // Nodes are the nodes of the ground, in order.
 func (g *Ground) Nodes() []Node { return append([]Node(nil), g.nodes...) }
 

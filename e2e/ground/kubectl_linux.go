@@ -71,13 +71,32 @@ func (g *Ground) createNodes(ctx context.Context) error {
 	return nil
 }
 
-// furnish applies what every ground has from the beginning.
+// furnish applies what every ground has from the beginning, and waits until
+// pods can be created in its namespaces.
 func (g *Ground) furnish(ctx context.Context) error {
 	manifest, err := Manifest("base", nil)
 	if err != nil {
 		return err
 	}
-	return g.Apply(ctx, manifest)
+	if err := g.Apply(ctx, manifest); err != nil {
+		return err
+	}
+	client, err := g.client()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	return poll(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error {
+		for _, namespace := range []string{"default", "kube-system", "shop", "batch", "platform", "locked"} {
+			for _, object := range []string{"serviceaccounts/default", "configmaps/kube-root-ca.crt"} {
+				url := fmt.Sprintf("https://127.0.0.1:%d/api/v1/namespaces/%s/%s", g.state.Port, namespace, object)
+				if _, err := get(ctx, client, url); err != nil {
+					return fmt.Errorf("furnishing namespace %s: %w", namespace, err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // awaitNodes waits until every node is ready.
@@ -86,6 +105,7 @@ func (g *Ground) awaitNodes(ctx context.Context, limit time.Duration) error {
 	if err != nil {
 		return err
 	}
+	defer client.CloseIdleConnections()
 	unready := ""
 	err = poll(ctx, limit, 100*time.Millisecond, func(ctx context.Context) error {
 		body, err := get(ctx, client, fmt.Sprintf("https://127.0.0.1:%d/api/v1/nodes", g.state.Port))

@@ -67,7 +67,7 @@ func (g *Ground) writeNode(n Node) error {
 // does. Its kubelet waits until the node is released.
 func (g *Ground) startNode(n Node) error {
 	launch := exec.Command(g.dirs.program("ground"), "node", "start",
-		"--config", g.dirs.nodeConfig(n), "--netns", g.dirs.nodeNetns(n).path, "--cgroup", cgroupRoot+"/"+n.Name)
+		"--config", g.dirs.nodeConfig(n), "--netns", g.dirs.nodeNetns(n).path, "--cgroup", g.dirs.cgroup()+"/"+n.Name)
 	launch.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := launch.CombinedOutput()
 	if err != nil {

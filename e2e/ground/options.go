@@ -20,6 +20,7 @@ const (
 	defaultHold  = 240 * time.Second
 	defaultReset = 15 * time.Second
 	defaultIdle  = 30 * time.Minute
+	defaultUDP   = 4 * time.Minute
 	defaultPort  = 26443
 )
 
@@ -38,6 +39,8 @@ type Options struct {
 	HoldReset time.Duration `json:"holdReset"`
 	// Idle is how long the gateway remembers a flow that says nothing; 30 min.
 	Idle time.Duration `json:"idle"`
+	// IdleUDP is the same for UDP, whose flows end in no other way; 4 min.
+	IdleUDP time.Duration `json:"idleUDP"`
 	// Port is where the API server is reached on the loopback address of the
 	// machine; 26443 by default, any free one when that is taken.
 	Port int `json:"port"`
@@ -61,6 +64,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
+	if o.IdleUDP == 0 {
+		o.IdleUDP = defaultUDP
+	}
 	if o.Port == 0 {
 		o.Port = defaultPort
 	}
@@ -73,7 +79,7 @@ func (o Options) withDefaults() (Options, error) {
 	if _, err := blockFor(0, o.Nodes, o.Ports); err != nil {
 		return o, err
 	}
-	if o.Hold < time.Second || o.HoldReset < time.Second || o.Idle < time.Second {
+	if o.Hold < time.Second || o.HoldReset < time.Second || min(o.Idle, o.IdleUDP) < time.Second {
 		return o, fmt.Errorf("hold times below one second cannot be set in the kernel")
 	}
 	return o, nil

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -57,6 +58,19 @@ func newAuthority(dir, name string) (*authority, error) {
 		return nil, fmt.Errorf("reading back the certificate of %s: %w", name, err)
 	}
 	return &authority{cert, key}, writePair(dir, name, der, key)
+}
+
+// loadAuthority reads back an authority that newAuthority wrote.
+func loadAuthority(dir, name string) (*authority, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key"))
+	if err != nil {
+		return nil, fmt.Errorf("loading the certificate authority: %w", err)
+	}
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("loading the certificate authority: its key cannot sign")
+	}
+	return &authority{pair.Leaf, key}, nil
 }
 
 // issue signs a certificate and writes it to dir.

@@ -34,7 +34,7 @@ func sweep(ctx context.Context, d dirs) error {
 			inodes[fmt.Sprintf("net:[%d]", stat.Ino)] = true
 		}
 	}
-	left := append(cgroupProcesses(), inNamespaces(inodes)...)
+	left := append(d.cgroupProcesses(), inNamespaces(inodes)...)
 	if err := end(ctx, left); err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func sweep(ctx context.Context, d dirs) error {
 		}
 	}
 	// Control groups empty a moment after their last process has gone.
-	if err := poll(ctx, 10*time.Second, 50*time.Millisecond, func(context.Context) error { return removeCgroups() }); err != nil {
+	if err := poll(ctx, 10*time.Second, 50*time.Millisecond, func(context.Context) error { return d.removeCgroups() }); err != nil {
 		return err
 	}
 	if mounts := d.mounts(); len(mounts) > 0 {
@@ -53,10 +53,13 @@ func sweep(ctx context.Context, d dirs) error {
 	if err := os.RemoveAll(d.root); err != nil {
 		return fmt.Errorf("removing the state directory: %w", err)
 	}
-	for _, dir := range nodeBinds {
-		// Made on the machine only as a place to mount on; removed when empty.
-		if strings.HasPrefix(dir, "/var/lib/") {
-			_ = syscall.Rmdir(dir)
+	// Made on the machine only as places to mount on; removed when empty. To
+	// remove one would unmount what another ground's nodes have there.
+	if !groundsUp() {
+		for _, dir := range nodeBinds {
+			if strings.HasPrefix(dir, "/var/lib/") {
+				_ = syscall.Rmdir(dir)
+			}
 		}
 	}
 	return nil
