@@ -157,11 +157,19 @@ func (m *Model) speak(width int) string {
 	if m.notice.text == "" {
 		return m.current().Sentence(width)
 	}
-	text := format.Cut(sanitize.Text(m.notice.text), width)
-	if m.notice.bad {
-		return m.theme.Bad.Render(text)
+	return format.Cut(sanitize.Text(m.notice.text), width)
+}
+
+// voice is the look of what is spoken.
+func (m *Model) voice(line string) string {
+	switch {
+	case m.notice.text == "":
+		return line
+	case m.notice.bad:
+		return m.theme.Bad.Render(line)
+	default:
+		return m.theme.Notice.Render(line)
 	}
-	return m.theme.Notice.Render(text)
 }
 
 // filtered says what a filter does to the rows of the page.

@@ -44,7 +44,7 @@ func (m *Model) tooSmall() bool { return m.width < minWidth || m.height < minHei
 // bodyAt is where the page lies between the lines above and below.
 func (m *Model) bodyAt() (top, height int) {
 	top = 3 + len(m.problem())
-	return top, m.height - top - len(m.foot(""))
+	return top, m.height - top - m.footLines()
 }
 
 // layout hands out the room. It follows every message, because a line about a
@@ -75,14 +75,27 @@ func (m *Model) problem() []string {
 	return []string{m.theme.Bad.Render(format.Left(" "+text, m.width))}
 }
 
-// foot is what stands below the page: air where there is room, a sentence,
-// and the keys or what is being typed.
-func (m *Model) foot(sentence string) []string {
-	var out []string
+// footLines is the height of the foot: air where there is room, a sentence
+// that may take the air, and the keys.
+func (m *Model) footLines() int {
 	if m.height >= 18 {
+		return 3
+	}
+	return 2
+}
+
+// foot is what stands below the page. The keys give way to what is typed.
+func (m *Model) foot() []string {
+	spoken := m.footLines() - 1
+	width := m.width - 2
+	sentence := strings.Split(ansi.Wordwrap(m.speak(spoken*width-(spoken-1)*16), width, ""), "\n")
+	var out []string
+	for range spoken - len(sentence) {
 		out = append(out, format.Spaces(m.width))
 	}
-	out = append(out, format.Left(" "+sentence, m.width))
+	for _, l := range sentence[:min(spoken, len(sentence))] {
+		out = append(out, format.Left(" "+format.Cut(m.voice(l), width), m.width))
+	}
 	if m.prompt != promptNone {
 		line, _ := m.line.View(m.theme, m.width)
 		return append(out, line)
@@ -107,7 +120,7 @@ func (m *Model) render() string {
 	}
 	lines = append(lines, m.problem()...)
 	lines = append(lines, m.body(height)...)
-	lines = append(lines, m.foot(m.speak(m.width-2))...)
+	lines = append(lines, m.foot()...)
 	for i, l := range lines {
 		lines[i] = format.Cut(l, m.width)
 	}
@@ -151,7 +164,10 @@ func (m *Model) crumbs() string {
 func (m *Model) keyLine() string {
 	bindings := m.current().ShortHelp()
 	if m.overlay != overlayNone {
-		bindings = append(m.sheet.ShortHelp(), m.keys.Global.Copy)
+		bindings = m.sheet.ShortHelp()
+		if m.overlay == overlayKnow {
+			bindings = append(bindings, m.keys.Global.Copy)
+		}
 	}
 	if m.opts.SaveTicket != nil {
 		bindings = append(bindings, m.keys.Global.Ticket)
@@ -185,8 +201,8 @@ func (m *Model) legend() sheet.Group {
 		g.Bindings = append(g.Bindings, bind(mark, word))
 	}
 	return sheet.Group{Title: g.Title, Bindings: append(g.Bindings,
-		bind("~ ≥ ≤", "estimated, not measured"),
+		bind("~ ≥ ≤", "estimated"),
 		bind("—", "not known"),
-		bind("◌", "not heard of for 3 intervals"),
+		bind("◌", "not heard of"),
 	)}
 }

@@ -25,27 +25,27 @@ type (
 func (p *Page) columns() []column {
 	return []column{
 		{
-			ID: "dest", Title: "DESTINATION", Min: 22, Max: 51,
+			ID: "dest", Title: "DESTINATION", Min: 20, Soft: 26, Max: 51,
 			Text:    func(d *session.Dest) string { return d.Dest.String() },
 			Look:    p.ifCounts,
 			Compare: compareDest,
 		},
 		{
-			ID: "name", Title: "NAME", Min: 10, Max: 60, Priority: 4, Middle: true,
+			ID: "name", Title: "NAME", Min: 10, Soft: 20, Max: 60, Priority: 2, Middle: true,
 			Text:    func(d *session.Dest) string { return orDash(sanitize.Text(d.Name)) },
 			Look:    func(*session.Dest) theme.Style { return p.theme.Dim },
 			Compare: func(a, b *session.Dest) int { return strings.Compare(a.Name, b.Name) },
 		},
 		{
-			ID: "counts", Title: "COUNTS?", Min: 9, Max: 24,
+			ID: "counts", Title: "COUNTS?", Min: 9, Soft: 12, Max: 24,
 			Text:    counts,
 			Look:    p.ifCounts,
 			Compare: func(a, b *session.Dest) int { return cmp.Compare(rank(a), rank(b)) },
 		},
 		p.counter("open", "OPEN", 5, 0, page.Counter, format.Count[int], (*session.Dest).Open),
 		p.counter("trying", "TRYING", 6, 0, page.Alarm, format.Count[int], func(d *session.Dest) int { return d.SynSent }),
-		p.counter("cooling", "COOLING", 7, 3, page.Counter, format.About, func(d *session.Dest) int { return d.Cooling }),
-		p.rate("new", "NEW/S", 2, page.Counter, func(d *session.Dest) float64 { return d.OpensPerSecond }),
+		p.counter("cooling", "COOLING", 7, 4, page.Counter, format.About, func(d *session.Dest) int { return d.Cooling }),
+		p.rate("new", "NEW/S", 3, page.Counter, func(d *session.Dest) float64 { return d.OpensPerSecond }),
 		p.rate("fail", "FAIL/S", 1, page.Alarm, func(d *session.Dest) float64 { return d.FailedPerSecond }),
 	}
 }

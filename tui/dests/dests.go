@@ -179,7 +179,7 @@ const beside = 130
 func (p *Page) SetSize(width, height int) {
 	p.width, p.height = width, height
 	if p.sideBySide() {
-		left := width * 64 / 100
+		left := p.left()
 		p.dests.SetSize(left, height)
 		p.procs.SetSize(width-left-2, height)
 		return
@@ -190,6 +190,9 @@ func (p *Page) SetSize(width, height int) {
 }
 
 func (p *Page) sideBySide() bool { return p.width >= beside }
+
+// left is the width of the destinations when the panes stand side by side.
+func (p *Page) left() int { return max(84, p.width*56/100) }
 
 // below is the height of the lower pane with its rule: a third, for a few
 // processes at most.
@@ -247,14 +250,14 @@ func (p *Page) mouse(msg tea.Msg, right bool) tea.Cmd {
 		return cmd
 	}
 	if p.sideBySide() {
-		return p.procs.Update(component.Shift(msg, p.width*64/100+2, 0))
+		return p.procs.Update(component.Shift(msg, p.left()+2, 0))
 	}
 	return p.procs.Update(component.Shift(msg, 0, p.height-p.below()+1))
 }
 
 func (p *Page) inRight(x, y int) bool {
 	if p.sideBySide() {
-		return x >= p.width*64/100
+		return x >= p.left()
 	}
 	return p.below() > 0 && y >= p.height-p.below()
 }

@@ -71,8 +71,8 @@ func Default() *Map {
 			Bottom:   bind("G", "bottom", "G", "shift+g", "end"),
 		},
 		Table: Table{
-			SortLeft:  bind("<", "sort by the column to the left", "<"),
-			SortRight: bind(">", "sort by the column to the right", ">"),
+			SortLeft:  bind("<", "sort column left", "<"),
+			SortRight: bind(">", "sort column right", ">"),
 			Reverse:   bind("r", "reverse", "r"),
 			NextPane:  bind("tab", "next pane", "tab"),
 		},

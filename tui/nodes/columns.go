@@ -22,17 +22,17 @@ const trendSteps = 60
 func (p *Page) columns() []column {
 	return []column{
 		{
-			ID: "node", Title: "NODE", Min: 16, Max: 63, Middle: true,
+			ID: "node", Title: "NODE", Min: 16, Soft: 24, Max: 63, Middle: true,
 			Text:    p.name,
 			Compare: func(a, b *session.Node) int { return strings.Compare(a.Name, b.Name) },
 		},
 		{
-			ID: "ip", Title: "IP", Min: 10, Max: 39, Priority: 2,
+			ID: "ip", Title: "IP", Min: 10, Soft: 15, Max: 39, Priority: 2,
 			Text:    func(n *session.Node) string { return orDash(sanitize.Text(n.InternalIP)) },
 			Compare: compareIP,
 		},
 		{
-			ID: "gauge", Min: 8, Max: 32, Weight: 3, Priority: 6,
+			ID: "gauge", Min: 8, Max: 32, Weight: 3, Priority: 4,
 			Draw: p.gauge,
 		},
 		{
@@ -60,7 +60,7 @@ func (p *Page) columns() []column {
 			Compare: byFloat(pressure),
 		},
 		{
-			ID: "trend", Title: "5 MIN", Min: 10, Max: 30, Weight: 1, Priority: 7,
+			ID: "trend", Title: "5 MIN", Min: 8, Max: 30, Weight: 1, Priority: 7,
 			Draw: func(n *session.Node, w int) string {
 				return p.theme.Dim.Render(meter.Spark(n.Trend, budget(n), trendSteps, w))
 			},
@@ -68,13 +68,13 @@ func (p *Page) columns() []column {
 		p.counter("open", "OPEN", 5, 0, false, func(n *session.Node) int { return n.Open }),
 		p.counter("trying", "TRYING", 6, 0, true, func(n *session.Node) int { return n.Trying }),
 		{
-			ID: "cooling", Title: "COOLING", Min: 7, Max: 8, Right: true, Descending: true, Priority: 5,
+			ID: "cooling", Title: "COOLING", Min: 7, Max: 8, Right: true, Descending: true, Priority: 6,
 			Text:    func(n *session.Node) string { return format.About(n.Cooling) },
 			Look:    func(n *session.Node) theme.Style { return page.Counter(p.theme, float64(n.Cooling)) },
 			Compare: by(func(n *session.Node) int { return n.Cooling }),
 		},
-		p.rate("new", "NEW/S", 4, false, func(n *session.Node) float64 { return n.OpensPerSecond }),
-		p.rate("fail", "FAIL/S", 3, true, func(n *session.Node) float64 { return n.FailedPerSecond }),
+		p.rate("new", "NEW/S", 5, false, func(n *session.Node) float64 { return n.OpensPerSecond }),
+		p.rate("fail", "FAIL/S", 2, true, func(n *session.Node) float64 { return n.FailedPerSecond }),
 		{
 			ID: "verdict", Title: "VERDICT", Min: 11, Max: 12,
 			Text: func(n *session.Node) string {

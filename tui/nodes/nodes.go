@@ -129,13 +129,13 @@ func (p *Page) State() string {
 	}
 	s := format.Count(seen) + " seen"
 	if stale > 0 {
-		s += " (" + format.Count(stale) + " stale ◌)"
+		s += " · " + format.Count(stale) + " stale ◌"
 	}
 	if coming > 0 {
-		s += " · " + format.Count(coming) + " being reached"
+		s += " · " + format.Count(coming) + " coming"
 	}
 	if hidden > 0 {
-		s += " · " + format.Count(hidden) + " cannot be seen"
+		s += " · " + format.Count(hidden) + " unseen"
 	}
 	return s + page.Window(p.table)
 }
@@ -150,7 +150,7 @@ func (p *Page) ShortHelp() []key.Binding {
 // FullHelp names every key of the page.
 func (p *Page) FullHelp() [][]key.Binding {
 	open := p.keys.Global.Open
-	open.SetHelp(open.Help().Key, "pods of the node")
+	open.SetHelp(open.Help().Key, "its pods")
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
 		{open, p.keys.Global.Filter},

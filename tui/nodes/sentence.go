@@ -73,18 +73,15 @@ func share(n *session.Node) string {
 	if who == nil {
 		return ""
 	}
-	return fmt.Sprintf("; %s of its connections are %s", spelled(most, all), possessive(page.Whose(who)))
+	return fmt.Sprintf("; %s of its connections are %s's", spelled(most, all), page.Whose(who))
 }
 
 func spelled(part, whole int) string {
 	if part == whole {
 		return "all"
 	}
-	p := format.Percent(part, whole)
-	return p[:len(p)-1] + " %"
+	return format.Percent(part, whole)
 }
-
-func possessive(s string) string { return s + "'s" }
 
 func because(n *session.Node) string {
 	if len(n.Why) == 0 {

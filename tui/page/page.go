@@ -86,7 +86,7 @@ func Missing(n *session.Node) (text string, fault bool) {
 	case session.StateUnreachable:
 		return "cannot see: " + or(problem, "it cannot be reached"), true
 	case session.StateNotLinux:
-		return "cannot see: " + or(problem, or(sanitize.Text(n.OS), "it")+" is not Linux"), true
+		return "cannot see: " + or(problem, "it runs "+or(sanitize.Text(n.OS), "something else")+", not Linux"), true
 	default:
 		return "cannot see: " + or(problem, "state "+sanitize.Text(string(n.State))), true
 	}

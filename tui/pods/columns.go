@@ -17,7 +17,7 @@ type column = table.Column[*session.Owner]
 func (p *Page) columns() []column {
 	return []column{
 		{
-			ID: "pod", Title: "POD", Min: 24, Max: 90, Middle: true,
+			ID: "pod", Title: "POD", Min: 24, Soft: 36, Max: 90, Middle: true,
 			Text: title,
 			Look: func(o *session.Owner) theme.Style {
 				if !o.Known && o.Name != "" {
@@ -28,7 +28,7 @@ func (p *Page) columns() []column {
 			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Title(), b.Title()) },
 		},
 		{
-			ID: "owner", Title: "OWNER", Min: 12, Max: 45, Priority: 3, Middle: true,
+			ID: "owner", Title: "OWNER", Min: 12, Soft: 16, Max: 45, Priority: 3,
 			Text:    ownedBy,
 			Look:    func(*session.Owner) theme.Style { return p.theme.Dim },
 			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Workload.String(), b.Workload.String()) },

@@ -251,7 +251,7 @@ func (p *Page) ShortHelp() []key.Binding {
 // FullHelp names every key of the page.
 func (p *Page) FullHelp() [][]key.Binding {
 	open := p.keys.Global.Open
-	open.SetHelp(open.Help().Key, "connections of the pod")
+	open.SetHelp(open.Help().Key, "its connections")
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
 		{open, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible},

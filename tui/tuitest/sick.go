@@ -28,9 +28,9 @@ func Sick() *session.Snapshot {
 	ds := func(name string) session.Workload { return session.Workload{Kind: "DaemonSet", Name: name} }
 
 	checkout := Owner(SickNode, "shop", SickPod, deploy("checkout"),
-		Load{Addr: SickDest, Name: "", Established: 861, SynSent: 44, Cooling: 38, TimeWait: 12, Opens: 301, Closes: 263, Fails: 38, Detailed: true,
+		Load{Addr: SickDest, Name: "", Established: 955, SynSent: 44, Cooling: 38, TimeWait: 12, Opens: 301, Closes: 263, Fails: 38, Detailed: true,
 			Processes: []session.Process{
-				{PID: 4711, Command: "node /srv/checkout/server.js --max-old-space-size=2048", Container: "app", Established: 850, SynSent: 44},
+				{PID: 4711, Command: "node /srv/checkout/server.js --max-old-space-size=2048", Container: "app", Established: 944, SynSent: 44},
 				{PID: 4890, Command: "curl -s https://files.example.net/health", Container: "sidecar", Established: 11},
 			}},
 		Load{Addr: "10.0.12.7:5432", Name: "postgres.shop.svc", Established: 12, Detailed: true,
@@ -57,9 +57,7 @@ func Sick() *session.Snapshot {
 	gone.Known, gone.Phase = false, ""
 
 	sick := Node(SickNode, SickIP, 1024, checkout, wide, search, gone, combining, kubelet, long, hostile, proxy, coredns)
-	sick.Ports = snat.Ports{Min: 987, Estimate: 1024, Max: 1187}
-	sick.Verdict, sick.Why = snat.Judge(sick.Ports, sick.Budget, sick.Trying)
-	sick.Trend = ramp(60, 120, 1024)
+	sick.Trend = ramp(60, 120, 996)
 	sick.Problems = []string{"2 sockets had no cgroup: they count for their network namespace"}
 
 	pressured := Node("aks-np1-vmss000007", "10.224.0.11", 1024,

@@ -82,8 +82,8 @@ type Group struct {
 	Bindings []key.Binding
 }
 
-// Help lays out keys: groups side by side where they fit, else below each
-// other, with a note above when there is one.
+// Help lays out keys: groups in as many columns as fit, each group in the
+// column that is shortest so far, with a note above when there is one.
 func Help(note string, groups []Group) func(th *theme.Theme, width int) []string {
 	return func(th *theme.Theme, width int) []string {
 		var out []string
@@ -93,24 +93,25 @@ func Help(note string, groups []Group) func(th *theme.Theme, width int) []string
 		if len(out) > 0 {
 			out = append(out, "")
 		}
-		var row [][]string
-		used := 0
-		flush := func() {
-			out = append(out, sideBySide(row)...)
-			row, used = nil, 0
+		blocks, widest := make([][]string, len(groups)), 1
+		for i, g := range groups {
+			blocks[i] = block(th, g)
+			widest = max(widest, blockWidth(blocks[i]))
 		}
-		for _, g := range groups {
-			b := block(th, g)
-			w := blockWidth(b)
-			if used > 0 && used+w > width {
-				flush()
-				out = append(out, "")
+		columns := make([][]string, max(1, min(width/widest, len(groups))))
+		for _, b := range blocks {
+			shortest := 0
+			for i := range columns {
+				if len(columns[i]) < len(columns[shortest]) {
+					shortest = i
+				}
 			}
-			row = append(row, b)
-			used += w
+			if len(columns[shortest]) > 0 {
+				columns[shortest] = append(columns[shortest], "")
+			}
+			columns[shortest] = append(columns[shortest], b...)
 		}
-		flush()
-		return out
+		return append(out, sideBySide(columns)...)
 	}
 }
 

@@ -123,7 +123,9 @@ func (m *Model) View() string {
 func (m *Model) ShortHelp() []key.Binding {
 	closeIt := m.keys.Global.Back
 	closeIt.SetHelp(closeIt.Help().Key, "close")
-	return []key.Binding{closeIt, m.keys.Move.Down, m.keys.Move.PageDown}
+	scroll := m.keys.Move.Down
+	scroll.SetHelp("↑↓ pgdn", "scroll")
+	return []key.Binding{closeIt, scroll}
 }
 
 // FullHelp is ShortHelp: there is nothing more.

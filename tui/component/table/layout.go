@@ -1,6 +1,9 @@
 package table
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -38,35 +41,81 @@ func (t *Table[R]) columns() []placed {
 	return t.layout
 }
 
-// fitting drops columns, least important first, until the minimum widths fit.
+// dispensable is the priority from which a column is worth less than the
+// contents of others.
+const dispensable = 3
+
+// fitting chooses the columns: those that matter with the width that their
+// contents need, then as many of the dispensable ones as there is room for,
+// in order of priority. When even the first do not fit they get their minimum
+// widths, and the least important are dropped.
 func (t *Table[R]) fitting(gap int) []placed {
-	out := make([]placed, 0, len(t.opts.Columns))
+	cols := t.opts.Columns
+	width := make([]int, len(cols)) // 0: not shown
 	used := marker - gap
-	for i, c := range t.opts.Columns {
-		out = append(out, placed{column: i, width: c.Min})
-		used += c.Min + gap
-	}
-	for used > t.width {
-		drop := -1
-		for i, p := range out {
-			prio := t.opts.Columns[p.column].Priority
-			if prio > 0 && (drop < 0 || prio >= t.opts.Columns[out[drop].column].Priority) {
-				drop = i
+	for i, c := range cols {
+		if c.Priority < dispensable {
+			width[i] = c.Min
+			if c.Soft > c.Min {
+				width[i] = min(t.natural(i), c.Soft)
 			}
+			used += width[i] + gap
 		}
-		if drop < 0 {
-			break
-		}
-		used -= out[drop].width + gap
-		out = append(out[:drop], out[drop+1:]...)
 	}
-	// What is left may still be too wide: the last columns give way.
-	for i := len(out) - 1; i >= 0 && used > t.width; i-- {
-		cut := min(out[i].width, used-t.width)
-		out[i].width -= cut
-		used -= cut
+	if used > t.width {
+		used = t.squeeze(width, used, gap)
+	}
+	for _, i := range t.byPriority() {
+		if c := cols[i]; c.Priority >= dispensable && used+c.Min+gap <= t.width {
+			width[i] = c.Min
+			used += c.Min + gap
+		}
+	}
+	out := make([]placed, 0, len(cols))
+	for i, w := range width {
+		if w > 0 {
+			out = append(out, placed{column: i, width: w})
+		}
 	}
 	return out
+}
+
+// squeeze makes the chosen columns fit: first they get their minimum widths,
+// from the left, as far as needed; then the least important are dropped; what
+// is left then gives way from the right.
+func (t *Table[R]) squeeze(width []int, used, gap int) int {
+	for i, c := range t.opts.Columns {
+		if used > t.width && width[i] > c.Min {
+			cut := min(width[i]-c.Min, used-t.width)
+			width[i] -= cut
+			used -= cut
+		}
+	}
+	order := t.byPriority()
+	for n := len(order) - 1; n >= 0 && used > t.width; n-- {
+		if i := order[n]; width[i] > 0 && t.opts.Columns[i].Priority > 0 {
+			used -= width[i] + gap
+			width[i] = 0
+		}
+	}
+	for i := len(width) - 1; i >= 0 && used > t.width; i-- {
+		cut := min(max(0, width[i]-1), used-t.width)
+		width[i] -= cut
+		used -= cut
+	}
+	return used
+}
+
+// byPriority is the columns' indexes, the most important first.
+func (t *Table[R]) byPriority() []int {
+	order := make([]int, len(t.opts.Columns))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(t.opts.Columns[a].Priority, t.opts.Columns[b].Priority)
+	})
+	return order
 }
 
 // widen hands out the width beyond the minimum: first what contents need, in

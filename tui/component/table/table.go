@@ -21,8 +21,9 @@ type Column[R any] struct {
 	// ID names the column; Title heads it, Short does where Title is too wide.
 	ID, Title, Short string
 	// Min is the width below which the column is not shown; Max the width
-	// that it never exceeds (0: no limit).
-	Min, Max int
+	// that it never exceeds (0: no limit). Soft is a width up to which the
+	// contents are worth more than columns of priority 3 and above.
+	Min, Soft, Max int
 	// Weight is the share of the width that is left when every column has
 	// what its content needs. Columns of weight 0 take none.
 	Weight int

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/tuitest"
+)
+
+var update = flag.Bool("update", false, "write the goldens anew")
+
+// start returns a model of a snapshot at a size, on a clock that stands still.
+func start(s *session.Snapshot, width, height int) (*Model, *tuitest.View) {
+	v := tuitest.NewView(s)
+	m := New(v, Options{Now: tuitest.NewClock().Now, NoColor: true})
+	m.Update(tea.WindowSizeMsg{Width: width, Height: height})
+	return m, v
+}
+
+// press sends keys, each as bubbletea spells it, and returns the command of
+// the last one.
+func press(m *Model, keys ...string) (cmd tea.Cmd) {
+	for _, k := range keys {
+		_, cmd = m.Update(keyMsg(k))
+	}
+	return cmd
+}
+
+func keyMsg(k string) tea.KeyPressMsg {
+	named := map[string]rune{
+		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "space": tea.KeySpace,
+		"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd, "backspace": tea.KeyBackspace,
+	}
+	if code, ok := named[k]; ok {
+		msg := tea.KeyPressMsg{Code: code}
+		if k == "space" {
+			msg.Text = " "
+		}
+		return msg
+	}
+	if k == "ctrl+c" {
+		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	}
+	return tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
+}
+
+// typeText sends a text one key at a time.
+func typeText(m *Model, text string) {
+	for _, r := range text {
+		press(m, string(r))
+	}
+}
+
+// screen is what is seen, without styling.
+func screen(m *Model) string { return ansi.Strip(m.View().Content) }
+
+func TestGoldens(t *testing.T) {
+	t.Parallel()
+	scenes := []struct {
+		name string
+		snap func() *session.Snapshot
+		keys []string
+	}{
+		{"nodes", tuitest.Sick, nil},
+		{"nodes-unseen", tuitest.Sick, []string{"j", "j"}},
+		{"pods", tuitest.Sick, []string{"enter"}},
+		{"dests", tuitest.Sick, []string{"enter", "enter"}},
+		{"know", tuitest.Sick, []string{"enter", "enter", "x"}},
+		{"help", tuitest.Sick, []string{"?"}},
+		{"filter", tuitest.Sick, []string{"/", "n", "p", "2"}},
+		{"frozen-ended", ended, []string{"space"}},
+		{"empty", func() *session.Snapshot {
+			return &session.Snapshot{Problem: "no cluster answers at https://10.0.0.1: try snattop local"}
+		}, nil},
+	}
+	for _, s := range scenes {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {
+			name := fmt.Sprintf("%s-%dx%d", s.name, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				m, _ := start(s.snap(), size[0], size[1])
+				press(m, s.keys...)
+				fits(t, m)
+				golden(t, name, screen(m))
+			})
+		}
+	}
+}
+
+func ended() *session.Snapshot {
+	s := tuitest.Sick()
+	s.Done, s.Cluster.Source, s.Cluster.Context = true, "recording", "weu-outage.snat"
+	s.Loss.EventsLost = 1234
+	return s
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got+"\n" != string(want) {
+		t.Errorf("%s differs (go test ./tui/app -update writes it anew):\n%s", path, got)
+	}
+}
