@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -98,6 +99,20 @@ func KindOf(err error) Kind {
 	return KindOther
 }
 
+// offline reports whether a failure concerns the way to the API server, not
+// what was asked of it.
+func (e *Error) offline() bool {
+	switch e.Kind {
+	case KindUnreachable, KindTimeout, KindTLS, KindUnauthorized, KindBusy:
+		return true
+	case KindOther, KindNoConfig, KindNoContext, KindForbidden, KindPodSecurity, KindAdmission, KindQuota,
+		KindNotFound, KindConflict, KindKubelet, KindCanceled:
+		return false
+	default:
+		return false
+	}
+}
+
 // IsDenied reports whether err means that somebody said no.
 func IsDenied(err error) bool {
 	var e *Error
@@ -149,7 +164,7 @@ var (
 )
 
 func classify(err error) Error {
-	text := oneLine(err.Error())
+	text := oneLine(core(err).Error())
 	switch {
 	case errors.Is(err, errNoConfig) || clientcmd.IsEmptyConfig(err):
 		return Error{Kind: KindNoConfig, What: "no kubeconfig names a cluster",
@@ -185,6 +200,16 @@ func classify(err error) Error {
 		return e
 	}
 	return Error{Kind: KindOther, What: text}
+}
+
+// core leaves out what wraps a failed request: its URL is long, differs with
+// every attempt and says nothing that Doing does not.
+func core(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // classifyStatus knows the API server's answers.
@@ -233,7 +258,7 @@ func classifyNetwork(err error, text string) (Error, bool) {
 		netTimeout net.Error
 	)
 	switch {
-	case strings.Contains(text, "getting credentials:") || strings.Contains(text, "exec plugin"):
+	case strings.Contains(err.Error(), "getting credentials:") || strings.Contains(text, "exec plugin"):
 		return Error{Kind: KindUnauthorized, What: "the credential plugin of the kubeconfig failed: " + text,
 			Hint: "run the plugin by hand, or log in again"}, true
 	case errors.As(err, &unknownCA), errors.As(err, &badHost), errors.As(err, &badCert), errors.As(err, &verify),

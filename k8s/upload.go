@@ -97,9 +97,13 @@ func sendOnce(ctx context.Context, run runner, u Upload) (dest, sum string, err 
 func uploadScript(u Upload) string {
 	var b strings.Builder
 	// A directory serves when a program in it runs; noexec mounts fail here.
-	b.WriteString(`d=; for c in ` + strings.Join(u.Dirs, " ") + `; do t="$c/.snattop-$$"; `)
-	b.WriteString(`if (printf '#!/bin/sh\nexit 0\n' >"$t" && chmod 0700 "$t" && "$t") 2>/dev/null; then rm -f "$t"; d="$c"; break; fi; rm -f "$t" 2>/dev/null; done; `)
-	b.WriteString(`[ -n "$d" ] || exit 97; f="$d/` + path.Base(u.Name) + `"; `)
+	b.WriteString(`f=; for c in`)
+	for _, d := range u.Dirs {
+		b.WriteString(` "` + d + `"`)
+	}
+	b.WriteString(`; do t="$c/.snattop-$$"; `)
+	b.WriteString(`if (printf '#!/bin/sh\nexit 0\n' >"$t" && chmod 0700 "$t" && "$t") 2>/dev/null; then rm -f "$t"; f="$c/` + path.Base(u.Name) + `"; break; fi; `)
+	b.WriteString(`rm -f "$t" 2>/dev/null; done; [ -n "$f" ] || exit 97; `)
 	if u.Lease != "" {
 		b.WriteString(`(while :; do : >` + u.Lease + `; sleep 20; done) >/dev/null 2>&1 & k=$!; `)
 	}

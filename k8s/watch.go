@@ -236,10 +236,16 @@ func (w *watcher) tell(resource, s string) {
 
 func sentence(err error) string {
 	var e *Error
-	if errors.As(Explain(err), &e) {
-		return e.Error()
+	if !errors.As(Explain(err), &e) {
+		return oneLine(err.Error())
 	}
-	return oneLine(err.Error())
+	if e.offline() {
+		// The same for every resource: told once.
+		bare := *e
+		bare.Doing, bare.Object = "", ""
+		return bare.Error()
+	}
+	return e.Error()
 }
 
 // sleep waits and reports whether ctx is still alive.

@@ -50,6 +50,9 @@ type Store struct {
 	goos       string
 	goarch     string
 	executable func() (string, error)
+	// file replaces the search; see FromFile.
+	file     string
+	fileArgs []string
 
 	mu   sync.Mutex
 	kept map[string]Probe
@@ -86,6 +89,13 @@ func (s *Store) Embedded(goos, goarch string) bool {
 }
 
 func (s *Store) find(goos, goarch string) (Probe, error) {
+	if s.file != "" {
+		data, err := os.ReadFile(s.file)
+		if err != nil {
+			return Probe{}, fmt.Errorf("reading the probe: %w", err)
+		}
+		return Probe{Name: s.file, Bytes: data, Args: s.fileArgs}, nil
+	}
 	name := embeddedName(goos, goarch)
 	packed, err := fs.ReadFile(s.files, name)
 	switch {
@@ -135,4 +145,12 @@ func unpack(packed []byte, limit int64) ([]byte, error) {
 		return nil, errors.New("empty")
 	}
 	return data, nil
+}
+
+// FromFile returns a store that hands out one executable for every platform:
+// a probe that was built beside snattop.
+func FromFile(path string, args ...string) *Store {
+	s := New()
+	s.file, s.fileArgs = path, args
+	return s
 }

@@ -133,7 +133,7 @@ loop:
 // 1: no such flag" says more than "unexpected end of file".
 func endOf(lk *link, err error) error {
 	var bad *wire.Error
-	if errors.As(err, &bad) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	if errors.As(err, &bad) && !errors.Is(err, wire.ErrTruncated) {
 		return fmt.Errorf("the probe's stream is broken: %w", err)
 	}
 	waited := make(chan error, 1)

@@ -1,0 +1,281 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/snattop/snattop/k8s"
+	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/k8s/nodepod"
+)
+
+const (
+	rungNodePod   = "node pod"
+	rungEphemeral = "ephemeral container"
+
+	// heldTime and pullTime bound the wait for a container of an image that
+	// the node holds, and of one that has to be pulled.
+	heldTime = 60 * time.Second
+	pullTime = 3 * time.Minute
+	// uploadTime bounds the upload of the probe.
+	uploadTime = 10 * time.Minute
+	// eventTime bounds the question for events after a failure.
+	eventTime = 5 * time.Second
+)
+
+// nodePods is the rung of node pods, for all nodes.
+type nodePods struct {
+	reach *reach
+
+	mu   sync.Mutex
+	live map[string]*livePod
+	// refused is a refusal that holds for every node, believed for a while.
+	refused   error
+	refusedAt time.Time
+}
+
+// livePod is a node pod that was made and is worth coming back to.
+type livePod struct {
+	name string
+	how  nodepod.Choice
+	// uploaded is the probe's path, "" before the upload.
+	uploaded string
+	args     []string
+}
+
+// Name implements rung.
+func (n *nodePods) Name() string { return rungNodePod }
+
+// Open implements rung: create, wait, upload, start; what an earlier Open did
+// and is still there is not done again.
+func (n *nodePods) Open(ctx context.Context, node inventory.Node, say func(string)) (*link, error) {
+	if err := n.recentRefusal(); err != nil {
+		return nil, err
+	}
+	pod, err := n.pod(ctx, node, say)
+	if err != nil {
+		return nil, n.remember(err)
+	}
+	target := k8s.Target{Namespace: n.reach.opts.DebugNamespace, Pod: pod.name, Container: nodepod.Container}
+	if pod.uploaded == "" {
+		if err := n.upload(ctx, node, pod, target, say); err != nil {
+			return nil, n.giveUp(ctx, node, pod, err)
+		}
+	}
+	say("starting the probe")
+	opts := n.reach.opts
+	stream, err := n.reach.client.Exec(ctx, target, nodepod.Run{
+		Path: pod.uploaded, Args: pod.args, Scope: "node", Collector: opts.Collector, Interval: opts.Interval,
+		HostRoot: nodepod.HostRoot, Lease: nodepod.LeasePath, Deadline: opts.Deadline,
+	}.Command())
+	if err != nil {
+		return nil, err
+	}
+	return &link{conn: stream, how: pod.how.Reason, spoiled: func() { n.spoil(node.Name, pod) }}, nil
+}
+
+// pod returns a running pod on the node, an old one or a new one.
+func (n *nodePods) pod(ctx context.Context, node inventory.Node, say func(string)) (*livePod, error) {
+	if old := n.get(node.Name); old != nil {
+		if now := n.reach.own.Get(old.name); now != nil {
+			if ok, err := k8s.Started(now, nodepod.Container); ok && err == nil {
+				return old, nil
+			}
+		}
+		n.forget(ctx, node.Name, old)
+	}
+	choices := nodepod.Choose(nodepod.ImageOptions{ProbeImage: n.reach.opts.ProbeImage, Image: n.reach.opts.Image}, node.Images)
+	var last error
+	for _, choice := range choices {
+		pod, err := n.create(ctx, node, choice, say)
+		if err == nil {
+			n.put(node.Name, pod)
+			return pod, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		last = err
+		if k8s.IsDenied(err) || k8s.KindOf(err) == k8s.KindUnreachable {
+			break
+		}
+	}
+	return nil, last
+}
+
+// create makes a pod of one image and waits until its container runs. A pod
+// that does not get that far is removed.
+func (n *nodePods) create(ctx context.Context, node inventory.Node, choice nodepod.Choice, say func(string)) (*livePod, error) {
+	opts := n.reach.opts
+	level := nodepod.Mutator(nodepod.Privileged)
+	if opts.Minimal {
+		level = nodepod.Minimal
+	}
+	spec := nodepod.New(nodepod.Config{
+		Node: node.Name, Arch: node.Arch, Namespace: opts.DebugNamespace, Suffix: opts.Suffix(), Session: n.reach.session,
+		Image: choice, PullSecret: opts.PullSecret, Deadline: opts.Deadline, By: whoami(), Started: opts.Now(),
+	}, level)
+	say("creating the node pod of " + choice.Reason)
+	n.reach.willMake()
+	made, err := n.reach.client.Create(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	n.reach.own.Put(made)
+	limit := heldTime
+	if choice.Policy != corev1.PullNever {
+		limit = pullTime
+	}
+	if err := n.wait(ctx, made.Name, limit, say); err != nil {
+		n.remove(ctx, made.Name)
+		return nil, err
+	}
+	pod := &livePod{name: made.Name, how: choice}
+	if choice.HoldsProbe {
+		pod.uploaded = nodepod.ProbeInImage
+	}
+	return pod, nil
+}
+
+// wait waits for the container by our watch. When it takes too long, the
+// pod's events say why.
+func (n *nodePods) wait(ctx context.Context, name string, limit time.Duration, say func(string)) error {
+	waitCtx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	pod, err := n.reach.own.WaitFor(waitCtx, name, func(p *corev1.Pod) (bool, error) {
+		ok, err := k8s.Started(p, nodepod.Container)
+		if !ok && err == nil {
+			say(k8s.Waiting(p, nodepod.Container))
+		}
+		return ok, err
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return tooLate(ctx, n.reach.client, n.reach.opts.DebugNamespace, name, nodepod.Container, pod, limit, err)
+}
+
+// tooLate explains a container that did not start: what its pod waits for, and
+// what the cluster's events say of it.
+func tooLate(ctx context.Context, client *k8s.Client, namespace, name, container string, pod *corev1.Pod, limit time.Duration, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	what := fmt.Sprintf("no container after %s", limit)
+	if pod != nil {
+		what += ": " + k8s.Waiting(pod, container)
+	}
+	evCtx, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
+	if events := client.Events(evCtx, namespace, name); events != "" {
+		what += " (" + events + ")"
+	}
+	return &k8s.Error{Kind: k8s.KindTimeout, Doing: "waiting for the " + rungNodePod, Object: "pod " + namespace + "/" + name, What: what,
+		Hint: "`kubectl describe node` tells whether its kubelet and runtime work", Err: err}
+}
+
+// upload sends the probe for the node's platform.
+func (n *nodePods) upload(ctx context.Context, node inventory.Node, pod *livePod, target k8s.Target, say func(string)) error {
+	path, args, err := uploadProbe(ctx, n.reach, node, target, []string{nodepod.WorkDir}, nodepod.LeasePath, say)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	pod.uploaded, pod.args = path, args
+	return nil
+}
+
+// uploadProbe sends the right probe and returns its path and first arguments.
+func uploadProbe(ctx context.Context, r *reach, node inventory.Node, target k8s.Target, dirs []string, lease string, say func(string)) (string, []string, error) {
+	probe, err := r.opts.Payload.For("linux", node.Arch)
+	if err != nil {
+		return "", nil, fmt.Errorf("node %s: %w", node.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, uploadTime)
+	defer cancel()
+	var told time.Time
+	path, err := r.client.Upload(ctx, k8s.Upload{
+		Target: target, Dirs: dirs, Name: "probe", Lease: lease, Bytes: probe.Bytes, SHA256: probe.SHA256,
+		Progress: func(sent, total int64) {
+			if now := time.Now(); sent == total || now.Sub(told) > 250*time.Millisecond {
+				told = now
+				say(fmt.Sprintf("uploading the probe, %.1f of %.1f MB", float64(sent)/1e6, float64(total)/1e6))
+			}
+		},
+	})
+	return path, probe.Args, err
+}
+
+// giveUp removes a pod that nothing can be done with, and leaves it where the
+// next attempt may succeed.
+func (n *nodePods) giveUp(ctx context.Context, node inventory.Node, pod *livePod, err error) error {
+	if k8s.IsDenied(err) || k8s.KindOf(err) == k8s.KindNotFound || errors.Is(err, k8s.ErrNoShell) {
+		n.forget(ctx, node.Name, pod)
+	}
+	return n.remember(err)
+}
+
+// spoil makes the next Open upload the probe again.
+func (n *nodePods) spoil(node string, pod *livePod) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.live[node] == pod && !pod.how.HoldsProbe {
+		pod.uploaded = ""
+	}
+}
+
+func (n *nodePods) get(node string) *livePod {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.live[node]
+}
+
+func (n *nodePods) put(node string, pod *livePod) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.live[node] = pod
+}
+
+func (n *nodePods) forget(ctx context.Context, node string, pod *livePod) {
+	n.mu.Lock()
+	delete(n.live, node)
+	n.mu.Unlock()
+	n.remove(ctx, pod.name)
+}
+
+// remove deletes one pod; what this misses, Cleanup finds by its label.
+func (n *nodePods) remove(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventTime)
+	defer cancel()
+	_ = n.reach.client.Delete(ctx, n.reach.opts.DebugNamespace, name)
+}
+
+// remember keeps a refusal that every node would meet.
+func (n *nodePods) remember(err error) error {
+	switch k8s.KindOf(err) {
+	case k8s.KindForbidden, k8s.KindPodSecurity, k8s.KindAdmission:
+		n.mu.Lock()
+		n.refused, n.refusedAt = err, n.reach.opts.Now()
+		n.mu.Unlock()
+	case k8s.KindOther, k8s.KindNoConfig, k8s.KindNoContext, k8s.KindUnreachable, k8s.KindTimeout, k8s.KindTLS,
+		k8s.KindUnauthorized, k8s.KindQuota, k8s.KindNotFound, k8s.KindConflict, k8s.KindBusy, k8s.KindKubelet, k8s.KindCanceled:
+	}
+	return err
+}
+
+// recentRefusal spares the API server a request for each of many nodes when
+// one was refused for all.
+func (n *nodePods) recentRefusal() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.refused != nil && n.reach.opts.Now().Sub(n.refusedAt) < deniedPause/2 {
+		return n.refused
+	}
+	return nil
+}
