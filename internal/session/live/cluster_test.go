@@ -34,6 +34,7 @@ func realClient(t *testing.T, change func(*clientcmd.ConfigOverrides)) (*k8s.Cli
 	if err != nil {
 		t.Fatal(err)
 	}
+	k8s.QuietLogs(nil)
 	client, err := k8s.FromConfig(cfg, k8s.Options{Version: "test"})
 	if err != nil {
 		t.Fatal(err)

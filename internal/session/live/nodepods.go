@@ -68,8 +68,9 @@ func (n *nodePods) Open(ctx context.Context, node inventory.Node, say func(strin
 		}
 	}
 	say("starting the probe")
+	// The stream outlives ctx: whoever holds the link ends it, leash first.
 	opts := n.reach.opts
-	stream, err := n.reach.client.Exec(ctx, target, nodepod.Run{
+	stream, err := n.reach.client.Exec(context.WithoutCancel(ctx), target, nodepod.Run{
 		Path: pod.uploaded, Args: pod.args, Scope: "node", Collector: opts.Collector, Interval: opts.Interval,
 		HostRoot: nodepod.HostRoot, Lease: nodepod.LeasePath, Deadline: opts.Deadline,
 	}.Command())

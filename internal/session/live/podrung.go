@@ -61,6 +61,7 @@ func (p *podRung) Open(ctx context.Context, node inventory.Node, say func(string
 		p.put(container, probe)
 	}
 	say("starting the probe")
+	// The stream outlives ctx: whoever holds the link ends it, leash first.
 	opts := p.reach.opts
 	command := nodepod.EphemeralStart(container, nodepod.Run{
 		Path: probe.path, Args: probe.args, Scope: "pod", Collector: "procfs", Interval: opts.Interval, Deadline: opts.Deadline,
@@ -68,7 +69,7 @@ func (p *podRung) Open(ctx context.Context, node inventory.Node, say func(string
 	if opts.ProbeImage != "" {
 		command = nodepod.Run{Path: probe.path, Scope: "pod", Collector: "procfs", Interval: opts.Interval, Deadline: opts.Deadline}.Command()
 	}
-	stream, err := p.reach.client.Exec(ctx, target, command)
+	stream, err := p.reach.client.Exec(context.WithoutCancel(ctx), target, command)
 	if err != nil {
 		return nil, err
 	}

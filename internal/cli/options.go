@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/session/live"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s"
+	"github.com/snattop/snattop/probe"
+)
+
+// Streams are the standard streams, and whether people sit at them.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// InTerminal and OutTerminal report whether In and Out are terminals.
+	InTerminal, OutTerminal bool
+}
+
+// options are the flags that every command shares.
+type options struct {
+	version string
+	streams Streams
+	getenv  func(string) string
+	kube    *genericclioptions.ConfigFlags
+
+	image, probeImage, pullSecret string
+	collector                     string
+	interval                      time.Duration
+	privateCIDRs                  []string
+	snatPorts                     int
+	provider                      string
+	debugNamespace                string
+	maxNodes                      int
+	pods                          []string
+	allowEphemeral                bool
+	logFile                       string
+	noColor                       bool
+
+	log io.Closer
+}
+
+// flags adds the shared flags.
+func (o *options) flags(fs *pflag.FlagSet) {
+	o.kube.AddFlags(fs)
+	fs.StringVar(&o.image, "image", "", "image of debug pods: needs a shell (default: one that the node already holds)")
+	fs.StringVar(&o.probeImage, "probe-image", "", "image of debug pods that holds the probe: nothing is uploaded")
+	fs.StringVar(&o.pullSecret, "image-pull-secret", "", "secret in the debug namespace to pull the image with")
+	fs.StringVar(&o.collector, "collector", "auto", "how nodes read their sockets: auto, diag or procfs")
+	fs.DurationVar(&o.interval, "interval", time.Second, "time between two readings of a node")
+	fs.StringArrayVar(&o.privateCIDRs, "private-cidr", nil, "range that uses no SNAT port, such as a peered network (repeatable)")
+	fs.IntVar(&o.snatPorts, "snat-ports", 0, "SNAT ports that each node has (default: from the provider's table)")
+	fs.StringVar(&o.provider, "provider", "auto", "what translates addresses: auto, azure-lb, azure-natgw, gcp-nat or aws-natgw")
+	fs.StringVar(&o.debugNamespace, "debug-namespace", "kube-system", "namespace of snattop's debug pods")
+	fs.IntVar(&o.maxNodes, "max-nodes", 0, "look at no more nodes than this (default: all)")
+	fs.StringArrayVar(&o.pods, "pod", nil, "NAMESPACE/NAME to look into with an ephemeral container where node pods are refused (repeatable)")
+	fs.BoolVar(&o.allowEphemeral, "allow-ephemeral", false, "add ephemeral containers to the pods named by --pod without asking; they cannot be removed")
+	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
+	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")
+}
+
+// complete checks the shared flags and opens the log.
+func (o *options) complete() error {
+	if _, err := o.session(); err != nil {
+		return err
+	}
+	switch probe.Collector(o.collector) {
+	case probe.CollectorAuto, probe.CollectorDiag, probe.CollectorProcfs:
+	default:
+		return usage("--collector %q: use auto, diag or procfs", o.collector)
+	}
+	if o.interval < 100*time.Millisecond || o.interval > time.Minute {
+		return usage("--interval %s: use 100ms to 1m", o.interval)
+	}
+	if o.maxNodes < 0 {
+		return usage("--max-nodes %d: use a positive number", o.maxNodes)
+	}
+	for _, p := range o.pods {
+		if _, _, err := k8s.ParsePod(p, "default"); err != nil {
+			return usage("--pod %q: %w", p, err)
+		}
+	}
+	if o.getenv("NO_COLOR") != "" {
+		o.noColor = true
+	}
+	return o.openLog()
+}
+
+// openLog sends the libraries' own messages to the log file, or nowhere: never
+// onto the screen.
+func (o *options) openLog() error {
+	var w io.Writer = io.Discard
+	if o.logFile != "" {
+		f, err := os.OpenFile(o.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return &exitError{code: ExitFailed, err: err}
+		}
+		o.log, w = f, f
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(w, nil)))
+	k8s.QuietLogs(w)
+	return nil
+}
+
+func (o *options) close() {
+	if o.log != nil {
+		_ = o.log.Close()
+	}
+}
+
+// session returns the session's options.
+func (o *options) session() (session.Options, error) {
+	provider, err := snat.ParseProvider(o.provider)
+	if err != nil {
+		return session.Options{}, usage("--provider: %w", err)
+	}
+	ranges, err := snat.ParseRanges(o.privateCIDRs, "--private-cidr")
+	if err != nil {
+		return session.Options{}, usage("--private-cidr: %w", err)
+	}
+	if o.snatPorts < 0 || o.snatPorts > 64512*16 {
+		return session.Options{}, usage("--snat-ports %d: use the number of ports that one node has, such as 1024", o.snatPorts)
+	}
+	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges}, nil
+}
+
+// probe returns the configuration of a probe in this process.
+func (o *options) probe() probe.Config {
+	return probe.Config{Version: o.version, Collector: probe.Collector(o.collector), Interval: o.interval}
+}
+
+// live returns the options of a cluster's source.
+func (o *options) live(nodes []string) live.Options {
+	return live.Options{
+		Namespace: *o.kube.Namespace, DebugNamespace: o.debugNamespace,
+		Image: o.image, ProbeImage: o.probeImage, PullSecret: o.pullSecret,
+		Collector: o.collector, Interval: o.interval, Nodes: nodes, MaxNodes: o.maxNodes, Pods: o.pods,
+	}
+}

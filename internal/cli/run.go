@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/session/live"
+	"github.com/snattop/snattop/internal/session/local"
+	"github.com/snattop/snattop/internal/session/recording"
+	"github.com/snattop/snattop/k8s"
+	"github.com/snattop/snattop/tui/app"
+)
+
+// runCluster is snattop itself: the UI on the current context.
+func runCluster(ctx context.Context, o *options) error {
+	if err := o.needTerminal("snattop"); err != nil {
+		return err
+	}
+	client, err := o.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host", err)
+	}
+	opts := o.live(nil)
+	opts.Consent = o.consent
+	return o.screen(ctx, live.New(client, opts), "")
+}
+
+// connect reaches the API server, so that what is wrong with it is said before
+// a screen is drawn.
+func (o *options) connect(ctx context.Context) (*k8s.Client, error) {
+	client, err := k8s.New(o.kube, k8s.Options{Version: o.version})
+	if err != nil {
+		return nil, cannotTell(err)
+	}
+	if err := client.Connect(ctx); err != nil {
+		return nil, cannotTell(err)
+	}
+	return client, nil
+}
+
+func newLocal(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use: "local", Short: "Watch this Linux host: no cluster needed", Args: cobra.NoArgs,
+		Long: `local shows the connections of this Linux host: its sockets, network namespaces
+and containers. Root sees every process; others see their own.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.needTerminal("snattop local"); err != nil {
+				return err
+			}
+			src, err := local.New(o.probe())
+			if err != nil {
+				return err
+			}
+			return o.screen(cmd.Context(), src, "this host, no cluster")
+		},
+	}
+}
+
+func newReplay(o *options) *cobra.Command {
+	speed := 1.0
+	cmd := &cobra.Command{
+		Use: "replay FILE", Short: "Watch a recording", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if speed < 0 {
+				return usage("--speed %v: use 1 for as it happened, 0 for at once", speed)
+			}
+			src, err := recording.Open(args[0], speed)
+			if err != nil {
+				return err
+			}
+			if err := o.needTerminal("snattop replay"); err != nil {
+				return err
+			}
+			return o.screen(cmd.Context(), src, "")
+		},
+	}
+	cmd.Flags().Float64Var(&speed, "speed", speed, "how many times as fast as it happened; 0 is at once")
+	return cmd
+}
+
+// screen runs the UI on a source, and returns when both have ended: the source
+// cleans up behind itself before it does.
+func (o *options) screen(ctx context.Context, src session.Source, hint string) error {
+	opts, err := o.session()
+	if err != nil {
+		return err
+	}
+	s := session.New(opts)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, src) }()
+	uiErr := app.Run(ctx, s, app.Options{NoColor: o.noColor, Hint: hint})
+	cancel()
+	srcErr := <-ended
+	if errors.Is(srcErr, context.Canceled) {
+		srcErr = nil
+	}
+	return join(uiErr, srcErr)
+}
