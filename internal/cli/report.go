@@ -156,12 +156,12 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 		case <-giveUp.C:
 			start()
 		case <-window:
-			pic := s.Snapshot()
+			pic, took := s.Snapshot(), time.Since(began)
 			cancel()
 			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 				return nil, 0, err
 			}
-			return pic, time.Since(began), nil
+			return pic, took, nil
 		case _, more := <-s.Changed():
 			if more && window == nil && settled(s.Snapshot()) {
 				start()

@@ -8,11 +8,16 @@ import (
 	"net/netip"
 	"strconv"
 	"text/tabwriter"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // tableRows bounds the pods and destinations in a table: the worst. The JSON
 // document holds all of them.
 const tableRows = 20
+
+// commandWidth is how much of a command line a table shows, in cells.
+const commandWidth = 48
 
 // Table writes the report for people, as columns of text.
 func Table(w io.Writer, r *Report) error {
@@ -71,7 +76,7 @@ func destinations(t io.Writer, r *Report) {
 		process := "–"
 		if len(d.Processes) > 0 {
 			p := d.Processes[0]
-			process = fmt.Sprintf("%s (%d)", cmp.Or(p.Command, "unknown"), p.PID)
+			process = fmt.Sprintf("%s (%d)", ansi.Truncate(cmp.Or(p.Command, "unknown"), commandWidth, "…"), p.PID)
 			if n := len(d.Processes) - 1; n > 0 {
 				process += fmt.Sprintf(" and %d more", n)
 			}
