@@ -118,18 +118,49 @@ func Plural(n int, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
+// Width is ansi.StringWidth with a short way for what most cells are:
+// printable ASCII, perhaps with colours around it.
+func Width(s string) int {
+	w := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 0x20 && c <= 0x7e:
+			w++
+		case c == 0x1b && i+1 < len(s) && s[i+1] == '[':
+			for i += 2; i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == ';'); i++ {
+			}
+			if i >= len(s) || s[i] != 'm' {
+				return ansi.StringWidth(s)
+			}
+		default:
+			return ansi.StringWidth(s)
+		}
+	}
+	return w
+}
+
 // Cut shortens styled text to width cells and ends it with an ellipsis.
 func Cut(s string, width int) string {
+	s, _ = fit(s, width)
+	return s
+}
+
+// fit is Cut that also returns the width of what is left.
+func fit(s string, width int) (string, int) {
 	if width <= 0 {
-		return ""
+		return "", 0
 	}
-	return ansi.Truncate(s, width, Ellipsis)
+	if w := Width(s); w <= width {
+		return s, w
+	}
+	s = ansi.Truncate(s, width, Ellipsis)
+	return s, Width(s)
 }
 
 // CutMiddle shortens plain text in its middle, which keeps both what groups
 // names (the front) and what tells them apart (the end).
 func CutMiddle(s string, width int) string {
-	w := ansi.StringWidth(s)
+	w := Width(s)
 	switch {
 	case w <= width:
 		return s
@@ -146,20 +177,20 @@ func CutMiddle(s string, width int) string {
 
 // Left cuts or pads styled text on the right to exactly width cells.
 func Left(s string, width int) string {
-	s = Cut(s, width)
-	return s + Spaces(width-ansi.StringWidth(s))
+	s, w := fit(s, width)
+	return s + Spaces(width-w)
 }
 
 // Right cuts or pads styled text on the left to exactly width cells.
 func Right(s string, width int) string {
-	s = Cut(s, width)
-	return Spaces(width-ansi.StringWidth(s)) + s
+	s, w := fit(s, width)
+	return Spaces(width-w) + s
 }
 
 // Ends puts left and right at the two ends of a line of width cells. The left
 // side gives way when both do not fit.
 func Ends(left, right string, width int) string {
-	rw := ansi.StringWidth(right)
+	rw := Width(right)
 	if right == "" || rw >= width {
 		if right == "" {
 			return Left(left, width)
@@ -178,6 +209,9 @@ func Spaces(n int) string {
 	if n <= 0 {
 		return ""
 	}
+	if n <= len(blank) {
+		return blank[:n]
+	}
 	return strings.Repeat(" ", n)
 }
 
@@ -186,9 +220,11 @@ func Spaces(n int) string {
 func Fit(width int, parts ...string) string {
 	line := ""
 	for i, p := range parts {
-		if i == 0 || ansi.StringWidth(line)+ansi.StringWidth(p) <= width {
+		if i == 0 || Width(line)+Width(p) <= width {
 			line += p
 		}
 	}
 	return Cut(line, width)
 }
+
+const blank = "                                                                                "

@@ -80,3 +80,14 @@ func TestWidths(t *testing.T) {
 		t.Errorf("CutMiddle = %q, want %q", got, want)
 	}
 }
+
+func FuzzWidth(f *testing.F) {
+	for _, s := range []string{"plain", "\x1b[1;31mred\x1b[m", "\x1b[", "\x1b[3", "\x1b[2J", "日本", "e\u0301", "a\x1b[31", "\x1b[31mé"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := format.Width(s), ansi.StringWidth(s); got != want {
+			t.Fatalf("Width(%q) = %d, x/ansi says %d", s, got, want)
+		}
+	})
+}

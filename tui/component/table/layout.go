@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/snattop/snattop/tui/format"
 )
 
 // placed is a column that has found its place on the screen.
@@ -158,13 +158,13 @@ func (t *Table[R]) widen(gap int) {
 // natural is the width that a column's title and contents need.
 func (t *Table[R]) natural(column int) int {
 	c := t.opts.Columns[column]
-	w := max(c.Min, ansi.StringWidth(c.Title))
+	w := max(c.Min, format.Width(c.Title))
 	if !c.Right {
-		w = max(w, ansi.StringWidth(c.Title)+1) // room for the mark of the order
+		w = max(w, format.Width(c.Title)+1) // room for the mark of the order
 	}
 	if c.Text != nil {
 		for _, r := range t.rows {
-			w = max(w, textWidth(c.Text(r)))
+			w = max(w, format.Width(c.Text(r)))
 			if c.Max > 0 && w >= c.Max {
 				break
 			}
@@ -174,14 +174,4 @@ func (t *Table[R]) natural(column int) int {
 		w = min(w, c.Max)
 	}
 	return w
-}
-
-// textWidth is ansi.StringWidth with a short way for printable ASCII.
-func textWidth(s string) int {
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return ansi.StringWidth(s)
-		}
-	}
-	return len(s)
 }
