@@ -157,6 +157,7 @@ var errNoConfig = errors.New("no kubeconfig")
 var (
 	reRBAC      = regexp.MustCompile(`User "([^"]*)" cannot (\w+) resource "([^"]+)" in API group "[^"]*"(?: in the namespace "([^"]+)")?`)
 	rePodSec    = regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)
+	reParens    = regexp.MustCompile(` \([^()]*\)`)
 	reQuota     = regexp.MustCompile(`(exceeded quota: .*|failed quota: .*)`)
 	reWebhook   = regexp.MustCompile(`admission webhook "([^"]+)" denied the request:? ?(.*)`)
 	rePolicy    = regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)' with binding '[^']*' denied request: (.*)`)
@@ -175,7 +176,7 @@ func classify(err error) Error {
 		return Error{Kind: KindCanceled, What: "interrupted"}
 	}
 	if m := rePodSec.FindStringSubmatch(text); m != nil {
-		return Error{Kind: KindPodSecurity, What: fmt.Sprintf("Pod Security level %q refuses it: %s", m[1], m[2]),
+		return Error{Kind: KindPodSecurity, What: fmt.Sprintf("Pod Security level %q refuses it: %s", m[1], reParens.ReplaceAllString(m[2], "")),
 			Hint: "use --debug-namespace with a namespace labelled pod-security.kubernetes.io/enforce=privileged"}
 	}
 	if m := reQuota.FindStringSubmatch(text); m != nil && apierrors.IsForbidden(err) {

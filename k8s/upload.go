@@ -72,7 +72,7 @@ func sendOnce(ctx context.Context, run runner, u Upload) (dest, sum string, err 
 		var exit *ExitError
 		if errors.As(err, &exit) && exit.Code == 97 {
 			return "", "", &Error{Kind: KindOther, Doing: "uploading the probe", Object: u.Target.String(),
-				What: "no directory takes a program: tried " + strings.Join(u.Dirs, ", "), Hint: "use --image with another image", Err: err}
+				What: "no directory takes a program: tried " + strings.Join(u.Dirs, "/ ") + "/", Hint: "use --image with another image", Err: err}
 		}
 		return "", "", Doing(err, "uploading the probe", u.Target.String())
 	}
@@ -93,7 +93,9 @@ func sendOnce(ctx context.Context, run runner, u Upload) (dest, sum string, err 
 
 // uploadScript receives a file on standard input. The shell itself stays, so
 // standard output stays open while cat copies: once it closes, containerd
-// stops copying. The file gets its name only when it is whole.
+// stops copying. On failure it swallows the rest: input that nobody reads
+// blocks the way through the API server, heartbeats and exit code included,
+// until the connection times out. The file gets its name only when it is whole.
 func uploadScript(u Upload) string {
 	var b strings.Builder
 	// A directory serves when a program in it runs; noexec mounts fail here.
@@ -103,12 +105,12 @@ func uploadScript(u Upload) string {
 	}
 	b.WriteString(`; do t="$c/.snattop-$$"; `)
 	b.WriteString(`if (printf '#!/bin/sh\nexit 0\n' >"$t" && chmod 0700 "$t" && "$t") 2>/dev/null; then rm -f "$t"; f="$c/` + path.Base(u.Name) + `"; break; fi; `)
-	b.WriteString(`rm -f "$t" 2>/dev/null; done; [ -n "$f" ] || exit 97; `)
+	b.WriteString(`rm -f "$t" 2>/dev/null; done; [ -n "$f" ] || { cat >/dev/null; exit 97; }; `)
 	if u.Lease != "" {
 		b.WriteString(`(while :; do : >` + u.Lease + `; sleep 20; done) >/dev/null 2>&1 & k=$!; `)
 	}
 	// A running program's file cannot be written to, but it can be replaced.
-	b.WriteString(`rm -f "$f"; cat >"$f.part"; r=$?; `)
+	b.WriteString(`rm -f "$f"; cat >"$f.part"; r=$?; cat >/dev/null; `)
 	if u.Lease != "" {
 		b.WriteString(`kill $k 2>/dev/null; `)
 	}

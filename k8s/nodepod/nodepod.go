@@ -197,14 +197,14 @@ func HostTools(arch string) Mutator {
 }
 
 // HoldScript keeps a container alive until nothing has touched the lease file
-// for one period, or the deadline has passed, both in whole seconds.
+// for half to one period, or the deadline has passed, both in whole seconds.
 //
 // The pod so ends on its own when its session was killed and nobody is left to
 // delete it. A lease is old when it is no newer than the mark that was made
-// one period before. Only the shell and sleep are needed.
+// half a period before. Only the shell and sleep are needed.
 func HoldScript(lease string, period, deadline time.Duration) string {
 	mark := lease + ".mark"
-	seconds := max(int(period/time.Second), 1)
+	seconds := max(int(period/time.Second)/2, 1)
 	rounds := max(int(deadline/time.Second)/seconds, 1)
 	return "trap 'exit 0' TERM INT; n=0; : >" + lease + "; while [ $n -lt " + strconv.Itoa(rounds) + " ]; do n=$((n+1)); : >" + mark +
 		"; sleep " + strconv.Itoa(seconds) + " & wait $!; [ " + lease + " -nt " + mark + " ] || exit 0; done"
