@@ -287,6 +287,8 @@ func TestProblemAndHint(t *testing.T) {
 	s.Problem = "the API server\x1b[2J does not answer: pictures are from before"
 	m, _ := start(s, 80, 24)
 	wants(t, m, "! the API server does not answer")
+	s.Problem = strings.Repeat("the API server at https://10.0.0.1 does not answer; ", 9)
+	wants(t, m, "! the API server", "…", tuitest.SickNode)
 	m = New(tuitest.NewView(&session.Snapshot{}), Options{NoColor: true, Hint: "No cluster? Try snattop local.", Now: tuitest.Now})
 	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
 	wants(t, m, "No cluster? Try snattop local.", "no nodes yet")

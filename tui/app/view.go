@@ -58,21 +58,27 @@ func (m *Model) layout() {
 	m.sheet.SetSize(m.width, height)
 }
 
-// problem is the line about the source as a whole, when there is one.
+// problem is what is wrong with the source as a whole, in at most two lines.
 func (m *Model) problem() []string {
 	s := m.pic.Snap
+	look := m.theme.Bad
 	var text string
 	switch {
 	case s.Problem != "":
 		text = "! " + sanitize.Text(s.Problem)
 	case s.Done && s.Cluster.Source == "recording":
-		return []string{m.theme.Notice.Render(format.Left(" ■ The recording has been read to its end; this is its last picture.", m.width))}
+		look, text = m.theme.Notice, "■ The recording has been read to its end; this is its last picture."
 	case s.Done:
-		text = "! The source has ended; this is its last picture."
+		look, text = m.theme.Notice, "■ The source has ended; this is its last picture."
 	default:
 		return nil
 	}
-	return []string{m.theme.Bad.Render(format.Left(" "+text, m.width))}
+	width := max(1, m.width-2)
+	lines := strings.Split(ansi.Wordwrap(format.Cut(text, 2*width-16), width, ""), "\n")
+	for i, l := range lines {
+		lines[i] = look.Render(format.Left(" "+l, m.width))
+	}
+	return lines[:min(2, len(lines))]
 }
 
 // footLines is the height of the foot: air where there is room, a sentence

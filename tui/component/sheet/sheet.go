@@ -86,10 +86,9 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			m.scroll(len(m.lines))
 		}
 	case tea.MouseWheelMsg:
-		switch msg.Button {
-		case tea.MouseWheelUp:
+		if msg.Button == tea.MouseWheelUp {
 			m.scroll(-3)
-		case tea.MouseWheelDown:
+		} else if msg.Button == tea.MouseWheelDown {
 			m.scroll(3)
 		}
 	}

@@ -251,13 +251,10 @@ func (t *Table[R]) click(m tea.Mouse) {
 // wheel scrolls the window; the cursor goes along only when it must.
 func (t *Table[R]) wheel(m tea.Mouse) {
 	const lines = 3
-	switch m.Button {
-	case tea.MouseWheelUp:
+	if m.Button == tea.MouseWheelUp {
 		t.offset -= lines
-	case tea.MouseWheelDown:
+	} else if m.Button == tea.MouseWheelDown {
 		t.offset += lines
-	default:
-		return
 	}
 	t.offset = max(0, min(t.offset, len(t.shown)-t.body()))
 	t.moveTo(max(t.offset, min(t.cursor, t.offset+t.body()-1)))
