@@ -1,0 +1,146 @@
+# `make` lists what there is. Tools are built by the Go toolchain into a folder
+# in the user's cache, one for each version, and are left alone once there.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Some goals write where others read.
+.NOTPARALLEL:
+# A goal that failed leaves no half of a file.
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+E2E_TIMEOUT ?= 25m
+
+# ---- tools -----------------------------------------------------------------
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+GORELEASER_VERSION := v2.18.2
+# goreleaser asks for a newer Go than snattop; the toolchain fetches that one.
+GORELEASER_GO := go1.27.1
+
+# A linter reads only what the Go that built it can read, hence the second half.
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snattop/tools
+GOVERSION := $(shell go env GOVERSION)
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(GOVERSION)/golangci-lint
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)-$(GOVERSION)/govulncheck
+GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
+
+# $(call install,PACKAGE@VERSION,FILE): go install writes a tool only when it
+# is complete. Outside the tree, so that its go.mod has no say.
+define install
+@mkdir -p '$(dir $(2))'
+@echo 'building $(notdir $(2)), which takes some minutes the first time'
+@cd '$(dir $(2))' && env -u GOFLAGS -u GOOS -u GOARCH GOBIN='$(patsubst %/,%,$(dir $(2)))' CGO_ENABLED=0 $(3) go install '$(1)'
+endef
+
+$(GOLANGCI_LINT):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION),$@)
+
+$(GOVULNCHECK):
+	$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION),$@)
+
+$(GORELEASER):
+	$(call install,github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION),$@,GOTOOLCHAIN=$(GORELEASER_GO))
+
+# ---- everyday --------------------------------------------------------------
+
+.PHONY: help
+help: ## list the goals
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: probes ## build ./snattop for this machine, with the probes inside
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o snattop$(shell go env GOEXE) .
+
+# Probes are cheap to compile and are therefore made anew each time: one that
+# is older than the code around it would be worse than none.
+PAYLOAD := k8s/payload/bin
+
+.PHONY: probes
+probes: ## build the probes for linux/amd64 and linux/arm64, for embedding
+	@dir=$$(mktemp -d); trap 'rm -r "$$dir"' EXIT; \
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
+			-o "$$dir/snattop-probe_linux_$$arch" ./probe/cmd/snattop-probe; \
+	done; \
+	env -u GOOS -u GOARCH go run ./k8s/payload/pack $(PAYLOAD) "$$dir"/*
+
+.PHONY: test
+test: ## run the tests: no root, no cluster
+	go test ./...
+
+.PHONY: test-race
+test-race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@found=0; \
+	while IFS=: read -r file target; do \
+		found=1; echo "$$(dirname "$$file") $$target"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
+	done < <(git ls-files -z -co --exclude-standard -- '*_test.go' | xargs -0 grep -HoE '^func Fuzz[A-Za-z0-9_]*' | sed 's/func //'); \
+	(( found )) || { echo 'there is no fuzz target'; exit 1; }
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## run the linters
+	$(GOLANGCI_LINT) config verify
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format the code and sort its imports
+	$(GOLANGCI_LINT) fmt ./...
+
+# Exit code 3 of govulncheck means findings; any other failure, that it could
+# not look.
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities (needs the network)
+	@code=0; $(GOVULNCHECK) ./... || code=$$?; \
+	if (( code != 0 && code != 3 )); then \
+		echo 'vuln: nothing was checked: the vulnerability database could not be read (above), which says nothing about the code' >&2; \
+	fi; \
+	exit $$code
+
+# ---- the proving ground ------------------------------------------------------
+
+.PHONY: e2e-deps
+e2e-deps: ## install what the proving ground needs (root, Debian)
+	@go run ./e2e/cmd/ground deps || { \
+		echo 'once more, with fresh lists of packages'; apt-get update && go run ./e2e/cmd/ground deps; }
+
+.PHONY: e2e-up
+e2e-up: ## bring up a real cluster on this machine (root)
+	go run ./e2e/cmd/ground up
+
+.PHONY: e2e-down
+e2e-down: ## take that cluster down (root)
+	go run ./e2e/cmd/ground down
+
+.PHONY: e2e
+e2e: e2e-deps ## run the tests against a real cluster; it is down afterwards (root)
+	@trap '$(MAKE) --no-print-directory e2e-down' EXIT; \
+	$(MAKE) --no-print-directory e2e-up; \
+	echo 'go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...'; \
+	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchtime 1x -tags bench ./e2e/bench/...
+
+# ---- releases ----------------------------------------------------------------
+
+.PHONY: release-check
+release-check: $(GORELEASER) ## check the release's configuration
+	$(GORELEASER) check
+
+.PHONY: release-snapshot
+release-snapshot: $(GORELEASER) ## build all archives into dist/, publish nothing
+	$(GORELEASER) release --snapshot --clean --skip=publish
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf dist snattop snattop.exe $(PAYLOAD)/*.zst
