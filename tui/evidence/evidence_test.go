@@ -43,7 +43,7 @@ func TestNode(t *testing.T) {
 		"kubectl --context prod-weu get nodes -o wide | grep -wF 10.224.0.7\n",
 		"kubectl --context prod-weu debug node/"+tuitest.SickNode+" -it",
 		"lsns -t net", "crictl ps", "netstat -ptn | grep ESTABLISHED",
-		"way in: node pod", "inet_diag over netlink"[:9], "eBPF: no · bpf(2): operation not permitted", "BCC tools: could not tell",
+		"way in: node pod", "collector: inet_diag: socket tables", "eBPF: no · bpf(2): operation not permitted", "BCC tools: could not tell",
 		"budget: 1,024 ports (table)", "conntrack: 4,121 of 262,144", "verdict: exhausted", "2 sockets had no cgroup",
 	)
 	denied := evidence.Node(s, s.Node("aks-np2-vmss000000")).Text()

@@ -127,11 +127,11 @@ func Width(s string) int {
 		case c >= 0x20 && c <= 0x7e:
 			w++
 		case c == 0x1b && i+1 < len(s) && s[i+1] == '[':
-			for i += 2; i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == ';'); i++ {
-			}
-			if i >= len(s) || s[i] != 'm' {
+			end := strings.IndexByte(s[i:], 'm')
+			if end < 0 || strings.Trim(s[i+2:i+end], "0123456789;") != "" {
 				return ansi.StringWidth(s)
 			}
+			i += end
 		default:
 			return ansi.StringWidth(s)
 		}

@@ -65,8 +65,8 @@ func (p *Page) columns() []column {
 				return p.theme.Dim.Render(meter.Spark(n.Trend, budget(n), trendSteps, w))
 			},
 		},
-		p.counter("open", "OPEN", 5, 0, false, func(n *session.Node) int { return n.Open }),
-		p.counter("trying", "TRYING", 6, 0, true, func(n *session.Node) int { return n.Trying }),
+		p.counter("open", "OPEN", 5, false, func(n *session.Node) int { return n.Open }),
+		p.counter("trying", "TRYING", 6, true, func(n *session.Node) int { return n.Trying }),
 		{
 			ID: "cooling", Title: "COOLING", Min: 7, Max: 8, Right: true, Descending: true, Priority: 6,
 			Text:    func(n *session.Node) string { return format.About(n.Cooling) },
@@ -98,9 +98,9 @@ func (p *Page) name(n *session.Node) string {
 	return sanitize.Text(n.Name)
 }
 
-func (p *Page) counter(id, title string, width, priority int, alarm bool, value func(*session.Node) int) column {
+func (p *Page) counter(id, title string, width int, alarm bool, value func(*session.Node) int) column {
 	return column{
-		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true, Priority: priority,
+		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true,
 		Text: func(n *session.Node) string { return format.Count(value(n)) },
 		Look: func(n *session.Node) theme.Style {
 			if alarm {
