@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,17 +78,19 @@ func (g *Ground) build(ctx context.Context) error {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return fmt.Errorf("making the cache directory: %w", err)
 	}
-	kube, err := buildKube(ctx, root, cache, g.opts.Progress)
-	if err != nil {
-		return err
-	}
-	for _, name := range kubeNames {
-		// Hard links would need the cache on the same file system.
-		if err := os.Symlink(kube, g.dirs.program(name)); err != nil {
-			return fmt.Errorf("naming %s: %w", name, err)
+	for _, b := range g.bundles() {
+		path, err := b.build(ctx, root, cache, g.opts.Progress)
+		if err != nil {
+			return err
+		}
+		for _, name := range b.names {
+			// Hard links would need the cache on the same file system.
+			if err := os.Symlink(path, g.dirs.program(name)); err != nil {
+				return fmt.Errorf("naming %s: %w", name, err)
+			}
 		}
 	}
-	if _, err := goBuild(ctx, root, g.dirs.bin()+"/", "-s -w",
+	if err := goBuild(ctx, root, g.dirs.bin()+"/", "-s -w",
 		"./e2e/cmd/ground", "./e2e/cmd/internet", "./e2e/cmd/load", "./e2e/cmd/pause", "./e2e/cmd/runcshim"); err != nil {
 		return err
 	}
@@ -111,38 +114,55 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(file), nil
 }
 
-// buildKube returns the kube binary, from the cache when it is there. Linking
-// all of Kubernetes takes minutes, so it is kept by version and by compiler.
-func buildKube(ctx context.Context, root, cache string, progress interface{ Write([]byte) (int, error) }) (string, error) {
-	path := filepath.Join(cache, fmt.Sprintf("kube-%s-%s", KubeVersion, runtime.Version()))
+// bundle is several programs in one binary, built from a nested module. It is
+// kept in the cache by version and by compiler, since linking all of
+// Kubernetes takes minutes.
+type bundle struct {
+	module  string // the directory of the module below e2e
+	version string
+	ldflags string
+	names   []string
+}
+
+func (g *Ground) bundles() []bundle {
+	kube := bundle{module: "kube", version: KubeVersion, ldflags: "-s -w", names: kubeNames}
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		for name, value := range map[string]string{
+			"gitVersion": KubeVersion, "gitMajor": "1", "gitMinor": strings.Split(KubeVersion, ".")[1], "gitTreeState": "clean"} {
+			kube.ldflags += fmt.Sprintf(" -X %s.%s=%s", pkg, name, value)
+		}
+	}
+	if !g.opts.Tunnel {
+		return []bundle{kube}
+	}
+	return []bundle{kube, {module: "konnectivity", version: tunnelVersion, ldflags: "-s -w", names: []string{"proxy-server", "proxy-agent"}}}
+}
+
+// build returns the path of the binary.
+func (b bundle) build(ctx context.Context, root, cache string, progress io.Writer) (string, error) {
+	path := filepath.Join(cache, fmt.Sprintf("%s-%s-%s", b.module, b.version, runtime.Version()))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	_, _ = fmt.Fprintf(progress, "         building Kubernetes %s, which takes some minutes the first time\n", KubeVersion)
-	major, minor := "1", strings.Split(KubeVersion, ".")[1]
-	flags := "-s -w"
-	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		flags += fmt.Sprintf(" -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s -X %[1]s.gitTreeState=clean",
-			pkg, KubeVersion, major, minor)
-	}
+	_, _ = fmt.Fprintf(progress, "         building %s %s, which takes some minutes the first time\n", b.module, b.version)
 	temporary := path + ".new"
-	if _, err := goBuild(ctx, filepath.Join(root, "e2e", "kube"), temporary, flags, "."); err != nil {
+	if err := goBuild(ctx, filepath.Join(root, "e2e", b.module), temporary, b.ldflags, "."); err != nil {
 		return "", err
 	}
 	if err := os.Rename(temporary, path); err != nil {
-		return "", fmt.Errorf("keeping the kube binary: %w", err)
+		return "", fmt.Errorf("keeping %s: %w", b.module, err)
 	}
 	return path, nil
 }
 
 // goBuild compiles packages into static programs.
-func goBuild(ctx context.Context, dir, output, ldflags string, packages ...string) (string, error) {
+func goBuild(ctx context.Context, dir, output, ldflags string, packages ...string) error {
 	argv := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", output}, packages...)
 	cmd := exec.CommandContext(ctx, "go", argv...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", strings.Join(packages, " "), err, out)
+		return fmt.Errorf("building %s: %w\n%s", strings.Join(packages, " "), err, out)
 	}
-	return output, nil
+	return nil
 }

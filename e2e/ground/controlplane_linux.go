@@ -33,13 +33,14 @@ func (g *Ground) credentials() error {
 	}
 	ids := []identity{
 		{file: "apiserver", name: "kube-apiserver", server: true, hosts: []string{
-			"127.0.0.1", "localhost", APIAddress, apiServiceAddress,
+			"127.0.0.1", "localhost", g.apiAddress(), apiServiceAddress,
 			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}},
 		{file: "apiserver-kubelet-client", name: "kube-apiserver-kubelet-client", groups: []string{"system:masters"}, client: true},
 		{file: "admin", name: "kubernetes-admin", groups: []string{"system:masters"}, client: true},
 		{file: "controller-manager", name: "system:kube-controller-manager", client: true},
 		{file: "scheduler", name: "system:kube-scheduler", client: true},
 		{file: "kube-proxy", name: "system:kube-proxy", client: true},
+		{file: "konnectivity-server", name: "system:konnectivity-server", client: true},
 	}
 	for _, n := range g.nodes {
 		ids = append(ids, identity{
@@ -52,7 +53,7 @@ func (g *Ground) credentials() error {
 			return err
 		}
 	}
-	inside := "https://" + APIAddress + ":" + strconv.Itoa(apiPort)
+	inside := "https://" + g.apiAddress() + ":" + strconv.Itoa(apiPort)
 	for _, id := range ids[2:] {
 		if err := writeKubeconfig(filepath.Join(pki, id.file+".kubeconfig"), pki, id.file, inside, clusterName); err != nil {
 			return err
@@ -72,9 +73,13 @@ func (g *Ground) startAPI() (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	api, err := d.start(command{name: "kube-apiserver", ns: &cp, argv: []string{d.program("kube-apiserver"),
+	egress, err := g.writeEgressSelector()
+	if err != nil {
+		return process{}, err
+	}
+	api, err := d.start(command{name: "kube-apiserver", ns: &cp, argv: append([]string{d.program("kube-apiserver"),
 		"--etcd-servers=http://127.0.0.1:2379",
-		"--bind-address=0.0.0.0", "--secure-port=" + strconv.Itoa(apiPort), "--advertise-address=" + APIAddress,
+		"--bind-address=0.0.0.0", "--secure-port=" + strconv.Itoa(apiPort), "--advertise-address=" + g.apiAddress(),
 		"--service-cluster-ip-range=" + ServiceNetwork,
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
 		"--client-ca-file=" + d.certificate("ca"),
@@ -92,8 +97,11 @@ func (g *Ground) startAPI() (process, error) {
 		"--service-account-key-file=" + filepath.Join(d.pki(), "sa.pub"),
 		"--service-account-signing-key-file=" + d.key("sa"),
 		"--endpoint-reconciler-type=lease", "--v=1",
-	}})
+	}, egress...)})
 	if err != nil {
+		return process{}, err
+	}
+	if err := g.startTunnel(); err != nil {
 		return process{}, err
 	}
 	return api, g.startForwarder()

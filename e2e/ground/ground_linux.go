@@ -138,6 +138,10 @@ func (g *Ground) up(ctx context.Context) error {
 		return err
 	}
 	step("nodes ready")
+	if err := g.awaitTunnel(ctx); err != nil {
+		return err
+	}
+	step("up")
 	return nil
 }
 

@@ -21,11 +21,15 @@ const (
 var imageEnvironment = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 func (g *Ground) imageFiles() map[string]func() (Image, error) {
-	return map[string]func() (Image, error){
+	files := map[string]func() (Image, error){
 		"pause.tar":   g.pauseImage,
 		"busybox.tar": g.busyboxImage,
 		"load.tar":    g.loadImage,
 	}
+	if g.opts.Tunnel {
+		files["tunnel.tar"] = g.tunnelImage
+	}
+	return files
 }
 
 // archives are the files of the images, in a fixed order.

@@ -33,9 +33,9 @@ func (g *Ground) network(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"the nodes' network", g.wireLAN},
-		{"the control plane", g.wireControlPlane},
 		{"the gateway", g.wireGateway},
 		{"the internet", g.wireInternet},
+		{"the control plane", g.wireControlPlane},
 		{"the nodes", g.wireNodes},
 	}
 	for _, s := range steps {
@@ -50,9 +50,9 @@ func (g *Ground) network(ctx context.Context) error {
 type plug struct{ ns, port, address string }
 
 func (g *Ground) plugs() []plug {
-	plugs := []plug{
-		{nsControlPlane, "p-cp", APIAddress},
-		{nsGateway, "p-gw", GatewayAddress},
+	plugs := []plug{{nsGateway, "p-gw", GatewayAddress}}
+	if !g.opts.Tunnel {
+		plugs = append(plugs, plug{nsControlPlane, "p-cp", APIAddress})
 	}
 	for _, n := range g.nodes {
 		plugs = append(plugs, plug{n.Name, "p-" + n.Name, n.IP})
@@ -91,6 +91,9 @@ func (g *Ground) podRoutes(except string) string {
 }
 
 func (g *Ground) wireControlPlane(ctx context.Context) error {
+	if g.opts.Tunnel {
+		return g.wireTunnel(ctx)
+	}
 	_, err := g.dirs.netns(nsControlPlane).run(ctx, g.podRoutes(""), "ip", "-batch", "-")
 	return err
 }

@@ -41,6 +41,10 @@ type Options struct {
 	Idle time.Duration `json:"idle"`
 	// IdleUDP is the same for UDP, whose flows end in no other way; 4 min.
 	IdleUDP time.Duration `json:"idleUDP"`
+	// Tunnel puts the control plane beyond the gateway, at a public address: the
+	// nodes reach it through their SNAT ports, and it reaches them through
+	// konnectivity.
+	Tunnel bool `json:"tunnel"`
 	// Port is where the API server is reached on the loopback address of the
 	// machine; 26443 by default, any free one when that is taken.
 	Port int `json:"port"`

@@ -146,6 +146,7 @@ func up(ctx context.Context, args []string) error {
 	flags.DurationVar(&opts.HoldReset, "hold-reset", 15*time.Second, "how long after RST")
 	flags.DurationVar(&opts.Idle, "idle", 30*time.Minute, "how long the gateway remembers a silent flow")
 	flags.DurationVar(&opts.IdleUDP, "idle-udp", 4*time.Minute, "the same for UDP")
+	flags.BoolVar(&opts.Tunnel, "tunnel", false, "put the control plane beyond the gateway, with konnectivity")
 	flags.IntVar(&opts.Port, "port", 0, "loopback port of the API server (26443, or any free one)")
 	if err := flags.Parse(args); err != nil {
 		return err
