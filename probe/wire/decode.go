@@ -144,5 +144,26 @@ func (d *Decoder) next() (Message, error) {
 	if err := d.mode.Unmarshal(f.Payload, into); err != nil {
 		return Message{}, &Error{Offset: f.Offset, Reason: ErrPayload, Detail: err.Error()}
 	}
+	if m.Tick != nil && zoned(m.Tick) {
+		return Message{}, &Error{Offset: f.Offset, Reason: ErrPayload, Detail: "an address with a zone"}
+	}
 	return m, nil
+}
+
+// zoned reports whether a tick holds an address with a zone. A probe sends
+// none; a zone is free text that would be printed with its address.
+func zoned(t *Tick) bool {
+	for i := range t.Rows {
+		if t.Rows[i].IP.Zone() != "" {
+			return true
+		}
+	}
+	for i := range t.Owners {
+		for _, ip := range t.Owners[i].IPs {
+			if ip.Zone() != "" {
+				return true
+			}
+		}
+	}
+	return false
 }

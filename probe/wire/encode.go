@@ -10,7 +10,8 @@ import (
 )
 
 // Encoder writes frames. It is not safe for concurrent use. Each frame is one
-// Write, so a stream is never cut inside a frame by a writer that fails whole.
+// Write. After a write that failed, which may have cut a frame, it returns the
+// same error for ever: nothing that follows could be understood.
 type Encoder struct {
 	w    io.Writer
 	mode cbor.EncMode
@@ -56,9 +57,9 @@ func (e *Encoder) encode(kind Kind, m any) error {
 	n, err := e.w.Write(frame)
 	e.sent += int64(n)
 	if err != nil {
-		return fmt.Errorf("writing a frame of kind %d: %w", kind, err)
+		e.err = fmt.Errorf("writing a frame of kind %d: %w", kind, err)
 	}
-	return nil
+	return e.err
 }
 
 // AppendFrame appends a header and its payload to dst.
