@@ -227,5 +227,10 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return oneLine(string(bytes.ToValidUTF8(t.buf, nil)))
+	const longest = 500 // the end says what went wrong
+	s := strings.Join(strings.Fields(string(bytes.ToValidUTF8(t.buf, nil))), " ")
+	if len(s) > longest {
+		s = "…" + strings.ToValidUTF8(s[len(s)-longest:], "")
+	}
+	return s
 }
