@@ -6,10 +6,10 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/component/stepper"
 	"github.com/snattop/snattop/tui/format"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 // notice is a message to the operator that stays until the next key.

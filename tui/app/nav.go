@@ -1,8 +1,8 @@
 package app
 
 import (
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 // drillDown opens what is under the cursor.

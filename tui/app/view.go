@@ -8,13 +8,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/component/header"
 	"github.com/snattop/snattop/tui/component/sheet"
 	"github.com/snattop/snattop/tui/component/stepper"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/page"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 // The smallest terminal in which a page still says something.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/page"
-	"github.com/snattop/snattop/tui/sanitize"
 	"github.com/snattop/snattop/tui/theme"
 )
 

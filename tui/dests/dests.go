@@ -8,6 +8,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/component/table"
@@ -15,7 +16,6 @@ import (
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
-	"github.com/snattop/snattop/tui/sanitize"
 	"github.com/snattop/snattop/tui/theme"
 )
 

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/format"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 // Sheet is an answer, ready to be shown or copied.

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/format"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 func fact(label, note string, args ...any) Item {

@@ -5,12 +5,12 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component/meter"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/page"
-	"github.com/snattop/snattop/tui/sanitize"
 	"github.com/snattop/snattop/tui/theme"
 )
 

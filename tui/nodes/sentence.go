@@ -3,11 +3,11 @@ package nodes
 import (
 	"fmt"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/page"
-	"github.com/snattop/snattop/tui/sanitize"
 )
 
 // Sentence speaks of the node under the cursor.

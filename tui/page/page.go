@@ -8,11 +8,11 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/evidence"
 	"github.com/snattop/snattop/tui/format"
-	"github.com/snattop/snattop/tui/sanitize"
 	"github.com/snattop/snattop/tui/theme"
 )
 

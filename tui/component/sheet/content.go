@@ -6,9 +6,9 @@ import (
 	"charm.land/bubbles/v2/key"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/tui/evidence"
 	"github.com/snattop/snattop/tui/format"
-	"github.com/snattop/snattop/tui/sanitize"
 	"github.com/snattop/snattop/tui/theme"
 )
 
