@@ -108,7 +108,7 @@ func keep(c nodeConfig) error {
 		{name: "kube-proxy", waits: true, argv: []string{filepath.Join(c.Bin, "kube-proxy"),
 			"--config=" + filepath.Join(c.Dir, "kube-proxy.yaml")}},
 	}
-	release := filepath.Join("/run", releaseFile)
+	release := "/run/" + releaseFile
 	released := false
 	for {
 		if !released {

@@ -95,8 +95,8 @@ func (g *Ground) build(ctx context.Context) error {
 		return err
 	}
 	var images errgroup.Group
-	for name, make := range g.imageFiles() {
-		images.Go(func() error { return writeImageFile(filepath.Join(g.dirs.images(), name), make) })
+	for name, describe := range g.imageFiles() {
+		images.Go(func() error { return writeImageFile(filepath.Join(g.dirs.images(), name), describe) })
 	}
 	return images.Wait()
 }

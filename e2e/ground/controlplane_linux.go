@@ -63,7 +63,7 @@ func (g *Ground) credentials() error {
 }
 
 // startAPI starts etcd, the API server and the forwarder in front of it.
-func (g *Ground) startAPI() (process, error) {
+func (g *Ground) startAPI(ctx context.Context) (process, error) {
 	d, cp := g.dirs, g.dirs.netns(nsControlPlane)
 	_, err := d.start(command{name: "etcd", ns: &cp, argv: []string{"etcd",
 		"--data-dir", filepath.Join(d.root, "etcd"),
@@ -104,12 +104,12 @@ func (g *Ground) startAPI() (process, error) {
 	if err := g.startTunnel(); err != nil {
 		return process{}, err
 	}
-	return api, g.startForwarder()
+	return api, g.startForwarder(ctx)
 }
 
 // startForwarder starts the process that listens on the machine's loopback
 // address and connects inside the control plane's namespace.
-func (g *Ground) startForwarder() error {
+func (g *Ground) startForwarder(ctx context.Context) error {
 	d := g.dirs
 	portFile := filepath.Join(d.root, "forward.port")
 	_ = os.Remove(portFile)
@@ -119,7 +119,7 @@ func (g *Ground) startForwarder() error {
 	if err != nil {
 		return err
 	}
-	return p.await(context.Background(), 10*time.Second, func(context.Context) error {
+	return p.await(ctx, 10*time.Second, func(context.Context) error {
 		data, err := os.ReadFile(portFile)
 		if err != nil {
 			return fmt.Errorf("it has not said where it listens: %w", err)

@@ -119,7 +119,7 @@ func eachAttribute(data []byte, f func(kind uint16, value []byte) error) error {
 // holdMessage asks the kernel to keep the flow's entry for exactly so many
 // seconds, come what may.
 func holdMessage(e ending, seconds uint32) []byte {
-	message := make([]byte, netlinkHeader, 128)
+	message := append(make([]byte, 0, 128), make([]byte, netlinkHeader)...)
 	binary.NativeEndian.PutUint16(message[4:], nfnlSubsysCTNetlink<<8|ctMsgNew)
 	binary.NativeEndian.PutUint16(message[6:], nlmRequest)
 	message = append(message, e.family, 0, 0, 0)

@@ -11,7 +11,7 @@ import (
 func event(kind uint16, status uint32, state byte) []byte {
 	tcp := appendAttribute(nil, ctaTCPState, []byte{state})
 	info := appendAttribute(nil, ctaProtoInfoTCP|attrNested, tcp)
-	message := make([]byte, netlinkHeader)
+	message := append(make([]byte, 0, 128), make([]byte, netlinkHeader)...)
 	binary.NativeEndian.PutUint16(message[4:], kind)
 	message = append(message, 2, 0, 0, 0)
 	message = appendAttribute(message, ctaTupleOrig|attrNested, []byte("tuple"))

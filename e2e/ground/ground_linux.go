@@ -60,7 +60,10 @@ func Up(ctx context.Context, opts Options) (*Ground, error) {
 	for _, n := range g.nodes {
 		g.state.Ports[n.Name] = opts.Ports
 	}
-	return g, g.up(ctx)
+	if err := g.up(ctx); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 func (g *Ground) up(ctx context.Context) error {
@@ -87,7 +90,7 @@ func (g *Ground) up(ctx context.Context) error {
 		return err
 	}
 	step("control plane and nodes")
-	api, err := g.startAPI()
+	api, err := g.startAPI(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command load makes connections the way applications do, well and badly. It
 // runs in the pods of the proving ground, is bounded in everything it does,
 // and ends on SIGTERM.
@@ -37,7 +39,6 @@ var modes = map[string]struct {
 
 // settings are the flags.
 type settings struct {
-	dst       []string
 	listen    string
 	rate      float64
 	limit     int
@@ -53,14 +54,16 @@ type settings struct {
 	next      func() string
 }
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, args []string) error {
