@@ -91,4 +91,3 @@ func TestBurst(t *testing.T) {
 		t.Errorf("the burst is not first: %+v", r.Pods[0])
 	}
 }
-
