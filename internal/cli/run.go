@@ -24,6 +24,7 @@ func runCluster(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host", err)
 	}
+	o.askEphemeral()
 	opts := o.live(nil)
 	opts.Consent = o.consent
 	return o.screen(ctx, live.New(client, opts), "")
