@@ -61,7 +61,7 @@ func parseFlags(version string, args []string, stderr io.Writer) (Config, error)
 func Serve(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	commands := make(chan wire.Command)
+	commands := make(chan wire.Command, 1)
 	leash := make(chan error, 1)
 	go func() {
 		err := readCommands(ctx, in, commands)
@@ -70,21 +70,43 @@ func Serve(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	}()
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, cfg, commands, wire.NewEncoder(out)) }()
+	var overdue <-chan time.Time
+	if cfg.Deadline > 0 {
+		t := time.NewTimer(cfg.Deadline + endGrace)
+		defer t.Stop()
+		overdue = t.C
+	}
 	select {
 	case err := <-done:
 		return err
 	case lerr := <-leash:
-		select {
-		case err := <-done:
-			return errors.Join(err, lerr)
-		case <-time.After(endGrace):
-			// The reader is gone as well: nobody is left to tell.
-			return lerr
-		}
+		return lastWord(done, lerr)
+	case <-ctx.Done():
+		return lastWord(done, ctx.Err())
+	case <-overdue:
+		return nil
 	}
 }
 
-func readCommands(ctx context.Context, in io.Reader, commands chan<- wire.Command) error {
+// lastWord gives a run that was told to end a moment to say so. When it cannot,
+// the reader of its output is gone as well: nobody is left to tell.
+func lastWord(done <-chan error, why error) error {
+	t := time.NewTimer(endGrace)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		if errors.Is(why, err) { // no error, or the same
+			return why
+		}
+		return errors.Join(err, why)
+	case <-t.C:
+		return why
+	}
+}
+
+// readCommands passes commands on until in ends. commands holds one: it must
+// never wait for its reader, or it would miss the end of in.
+func readCommands(ctx context.Context, in io.Reader, commands chan wire.Command) error {
 	dec := wire.NewDecoder(in)
 	for {
 		m, err := dec.Next()
@@ -97,10 +119,25 @@ func readCommands(ctx context.Context, in io.Reader, commands chan<- wire.Comman
 		if m.Command == nil {
 			continue // what a controller should not say is no reason to die
 		}
-		select {
-		case commands <- *m.Command:
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return nil
 		}
+		post(commands, *m.Command)
 	}
+}
+
+// post leaves a command in a box of one, together with what lies there still.
+// It never blocks, as nobody else puts anything in.
+func post(box chan wire.Command, cmd wire.Command) {
+	select {
+	case old := <-box:
+		if cmd.Focus == nil {
+			cmd.Focus = old.Focus
+		}
+		if cmd.IntervalMillis == 0 {
+			cmd.IntervalMillis = old.IntervalMillis
+		}
+	default:
+	}
+	box <- cmd
 }

@@ -45,7 +45,7 @@ func Run(ctx context.Context, cfg Config, commands <-chan wire.Command, out Outp
 	if err != nil {
 		// Why no collector works is told before the stream ends.
 		herr := out.Hello(hello(cfg, "", features))
-		berr := out.Bye(&wire.Bye{Reason: err.Error(), Failed: true})
+		berr := out.Bye(&wire.Bye{Reason: printable(err.Error()), Failed: true})
 		return errors.Join(err, herr, berr)
 	}
 	defer s.close()
@@ -92,7 +92,7 @@ func (l *loop) run(ctx context.Context, commands <-chan wire.Command) error {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				return errors.Join(err, l.out.Bye(&wire.Bye{Reason: err.Error(), Failed: true}))
+				return l.fail(err)
 			}
 			due = false
 		}
@@ -110,6 +110,16 @@ func (l *loop) run(ctx context.Context, commands <-chan wire.Command) error {
 			due = true
 		}
 	}
+}
+
+// fail says why the probe ends, and returns it. An output that failed fails
+// again with the same error.
+func (l *loop) fail(err error) error {
+	berr := l.out.Bye(&wire.Bye{Reason: printable(err.Error()), Failed: true})
+	if berr == nil || errors.Is(err, berr) {
+		return err
+	}
+	return errors.Join(err, berr)
 }
 
 // obey does what a controller asks, and reports whether to look at once: who
