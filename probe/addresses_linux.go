@@ -50,7 +50,7 @@ func (b *addressBook) read(ns uint64) {
 func (b *addressBook) of(ns uint64) []netip.Addr { return b.byNS[ns] }
 
 func (b *addressBook) retain(live map[uint64]bool) {
-	for ns := range b.byNS {
+	for ns := range b.age {
 		if !live[ns] {
 			delete(b.byNS, ns)
 			delete(b.age, ns)

@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,6 +13,10 @@ import (
 // DefaultMaxRows bounds the destinations of a node. Beyond it, flows are
 // counted as dropped destinations; nothing is dropped in silence.
 const DefaultMaxRows = 20_000
+
+// LimitMaxRows is how far that bound may be raised: a first tick with so many
+// destinations still fits a frame.
+const LimitMaxRows = 100_000
 
 // rowKey is what makes a row: a destination of an owner.
 type rowKey struct {
@@ -44,7 +50,10 @@ func (r *row) idle() bool {
 // flags of a conn.
 const (
 	connInbound uint8 = 1 << iota
+	// connDropped means that there was no room for its row.
 	connDropped
+	// connOpened means that this snapshot counted its open.
+	connOpened
 )
 
 // conn is what is remembered of one socket between two reads; there may be
@@ -64,8 +73,8 @@ type conn struct {
 // Aggregator turns snapshots of sockets into rows and events. It knows neither
 // the kernel nor a clock, and is not safe for concurrent use.
 //
-// One snapshot is Begin, any number of Add, EndNamespace for each namespace
-// that was read, Finish.
+// One snapshot is Begin, any number of add, Failed for each namespace that
+// could not be read, sweep, any number of move, finish.
 type Aggregator struct {
 	maxRows int
 	owners  *ownerTable
@@ -132,24 +141,46 @@ func (a *Aggregator) Begin() {
 // Failed says that a namespace could not be read: what was known of it stays.
 func (a *Aggregator) Failed(ns uint32) { a.failed[ns] = true }
 
-// known returns what is remembered of a socket.
-func (a *Aggregator) known(key uint64) (conn, bool) {
-	c, ok := a.conns[key]
-	return c, ok
+// knows reports whether a socket is remembered with its owner and direction, so
+// that add needs neither.
+func (a *Aggregator) knows(s *Socket) bool {
+	c, ok := a.conns[s.Key]
+	return ok && (c.gen == a.gen || c.flags&connDropped == 0 && !a.reborn(c, s))
+}
+
+// reborn reports whether a key names another connection than it did: procfs
+// has no cookies, so a tuple that is used again has the key of its forerunner,
+// and a program may connect the same socket a second time.
+func (a *Aggregator) reborn(c conn, s *Socket) bool {
+	if s.State.phase() < c.phase || s.Inode != 0 && c.inode != 0 && s.Inode != c.inode {
+		return true
+	}
+	r := a.byID[c.row]
+	return r != nil && (r.key.ip != s.Remote.Addr() || r.key.port != s.Remote.Port())
 }
 
 // add counts one socket of a namespace for an owner. It is called for sockets
-// that are not listeners.
-func (a *Aggregator) add(s *Socket, ns, owner uint32, inbound bool) {
+// that are not listeners. It reports whether the socket has a row.
+func (a *Aggregator) add(s *Socket, ns, owner uint32, inbound bool) bool {
 	ph := s.State.phase()
 	if ph == phaseNone || ph == phaseListen {
-		return
+		return false
 	}
 	c, old := a.conns[s.Key]
 	if old && c.gen == a.gen {
-		return // met twice: an interrupted dump was read again
+		return c.row != 0 // met twice: an interrupted dump was read again
 	}
-	if !old {
+	if old && a.reborn(c, s) {
+		a.end(c)
+		old = false
+	}
+	switch {
+	case old && c.flags&connDropped != 0:
+		// Room may have been made; its open is long gone.
+		if c.row = a.rowFor(rowKey{owner, s.Protocol, s.Remote.Addr(), s.Remote.Port()}); c.row != 0 {
+			c.flags &^= connDropped
+		}
+	case !old:
 		c = conn{ns: ns, inode: s.Inode}
 		if inbound {
 			c.flags |= connInbound
@@ -163,20 +194,26 @@ func (a *Aggregator) add(s *Socket, ns, owner uint32, inbound bool) {
 	if s.Inode != 0 {
 		c.inode = s.Inode
 	}
+	c.flags &^= connOpened
 	if r := a.byID[c.row]; r != nil {
-		a.count(r, c, old, ph)
+		was := c.phase
+		if !old {
+			was = phaseNone
+		}
+		if a.count(r, was, ph) {
+			c.flags |= connOpened
+		}
 	}
 	c.phase, c.gen = ph, a.gen
 	a.conns[s.Key] = c
+	return c.row != 0
 }
 
-// count updates a row's gauges, and its events when the snapshot is not the
-// first: what stands there at the start did not happen just now.
-func (a *Aggregator) count(r *row, c conn, old bool, ph phase) {
-	was := c.phase
-	if !old {
-		was = phaseNone
-	}
+// count updates a row's gauges and events, and reports whether it counted an
+// open. The first snapshot counts none: what stands there at the start did not
+// come to be just now.
+func (a *Aggregator) count(r *row, was, ph phase) (opened bool) {
+	opened = a.seeded && (was == phaseNone || was == phaseAttempting)
 	switch ph {
 	case phaseEstablished, phaseClosing:
 		if ph == phaseEstablished {
@@ -184,24 +221,23 @@ func (a *Aggregator) count(r *row, c conn, old bool, ph phase) {
 		} else {
 			r.now.closing++
 		}
-		if a.seeded && (was == phaseNone || was == phaseAttempting) {
-			r.opens++
-		}
 	case phaseAttempting:
 		r.now.synSent++
+		return false
 	case phaseTimeWait:
 		r.now.timeWait++
-		if was == phaseTimeWait {
-			return
-		}
 		// It lived and died between two reads, or before the first: the
 		// balancer holds its port either way.
-		r.closes++
-		if a.seeded && (was == phaseNone || was == phaseAttempting) {
-			r.opens++
+		if was != phaseTimeWait {
+			r.closes++
 		}
 	case phaseNone, phaseListen:
+		return false
 	}
+	if opened {
+		r.opens++
+	}
+	return opened
 }
 
 // rowFor returns the ID of a destination's row, 0 when it does not fit.
@@ -227,26 +263,32 @@ func (a *Aggregator) sweep() {
 		if c.gen == a.gen {
 			continue
 		}
-		r := a.byID[c.row]
 		if a.failed[c.ns] {
 			c.gen = a.gen
+			c.flags &^= connOpened
 			a.conns[key] = c
-			if r != nil {
-				a.count(r, c, true, c.phase)
+			if r := a.byID[c.row]; r != nil {
+				a.count(r, c.phase, c.phase)
 			}
 			continue
 		}
 		delete(a.conns, key)
-		if r == nil {
-			continue
-		}
-		switch c.phase {
-		case phaseEstablished, phaseClosing:
-			r.closes++
-		case phaseAttempting:
-			r.fails++
-		case phaseNone, phaseTimeWait, phaseListen:
-		}
+		a.end(c)
+	}
+}
+
+// end counts the event that a socket's end is.
+func (a *Aggregator) end(c conn) {
+	r := a.byID[c.row]
+	if r == nil {
+		return
+	}
+	switch c.phase {
+	case phaseEstablished, phaseClosing:
+		r.closes++
+	case phaseAttempting:
+		r.fails++
+	case phaseNone, phaseTimeWait, phaseListen:
 	}
 }
 
@@ -283,7 +325,7 @@ func (a *Aggregator) move(key uint64, owner uint32) {
 	case phaseNone, phaseListen:
 	}
 	// An open that was counted in this snapshot moves along.
-	if from.opens > 0 && (c.phase == phaseEstablished || c.phase == phaseClosing) {
+	if c.flags&connOpened != 0 {
 		from.opens--
 		to.opens++
 	}
@@ -302,26 +344,31 @@ func (a *Aggregator) finish(now time.Time, elapsed time.Duration, procs *procTab
 	a.seeded = true
 
 	used := make(map[uint32]bool, len(a.byID))
-	for id, r := range a.byID {
-		if r.told && r.idle() && r.sent == (gauges{}) {
-			t.GoneRows = append(t.GoneRows, id)
+	room := maxTickProcesses
+	for _, id := range slices.Sorted(maps.Keys(a.byID)) {
+		r := a.byID[id]
+		if r.idle() && r.sent == (gauges{}) {
+			// A row that lost its sockets to another owner before it was told
+			// goes in silence.
+			if r.told {
+				t.GoneRows = append(t.GoneRows, id)
+			}
 			delete(a.byID, id)
 			delete(a.rows, r.key)
 			continue
 		}
 		used[r.key.owner] = true
-		if w, changed := a.tell(r, procs); changed {
+		if w, changed := a.tell(r, procs, &room); changed {
 			t.Rows = append(t.Rows, w)
 		}
 	}
-	slices.Sort(t.GoneRows)
-	slices.SortFunc(t.Rows, func(x, y wire.Row) int { return int(x.ID) - int(y.ID) })
 	t.Owners, t.GoneOwners = a.owners.changes(used)
 	return t
 }
 
-// tell returns a row's message, and whether there is anything to say.
-func (a *Aggregator) tell(r *row, procs *procTable) (wire.Row, bool) {
+// tell returns a row's message, and whether there is anything to say. room is
+// how many processes this tick may still name.
+func (a *Aggregator) tell(r *row, procs *procTable, room *int) (wire.Row, bool) {
 	w := wire.Row{
 		ID:          r.id,
 		Established: r.now.established, Closing: r.now.closing, SynSent: r.now.synSent, TimeWait: r.now.timeWait,
@@ -332,7 +379,8 @@ func (a *Aggregator) tell(r *row, procs *procTable) (wire.Row, bool) {
 		w.Owner, w.Protocol, w.IP, w.Port = r.key.owner, r.key.proto, r.key.ip, r.key.port
 	}
 	if detailed := a.focus.has(r.key.owner); detailed {
-		list := tellProcesses(r.procs, procs)
+		list := tellProcesses(r.procs, procs, *room)
+		*room -= len(list)
 		if !r.detailed || !slices.Equal(list, r.sentProcs) {
 			changed = true
 		}
@@ -375,23 +423,30 @@ func (a *Aggregator) countProcesses() {
 	}
 }
 
-// maxProcesses bounds the processes told of one row; they are the largest.
-const maxProcesses = 256
+const (
+	// maxProcesses bounds the processes told of one row; they are the largest.
+	maxProcesses = 256
+	// maxTickProcesses bounds those of all rows together, so that a tick stays
+	// below wire.MaxPayload even with every owner in focus.
+	maxTickProcesses = 20_000
+)
 
-func tellProcesses(counts map[uint32]*procCount, procs *procTable) []wire.Process {
-	out := make([]wire.Process, 0, len(counts))
-	for ref, n := range counts {
-		p := procs.get(ref)
+func tellProcesses(counts map[uint32]*procCount, procs *procTable, room int) []wire.Process {
+	// Numbers decide among equals: a list whose order changes by itself would
+	// be told again and again.
+	refs := slices.Collect(maps.Keys(counts))
+	slices.SortFunc(refs, func(x, y uint32) int {
+		nx, ny := counts[x], counts[y]
+		return cmp.Or(cmp.Compare(ny.established+ny.synSent, nx.established+nx.synSent), cmp.Compare(x, y))
+	})
+	refs = refs[:min(len(refs), maxProcesses, room)]
+	out := make([]wire.Process, 0, len(refs))
+	for _, ref := range refs {
+		p, n := procs.get(ref), counts[ref]
 		out = append(out, wire.Process{
 			PID: p.pid, Command: p.command, ContainerID: p.owner.ContainerID,
 			Established: n.established, SynSent: n.synSent,
 		})
 	}
-	slices.SortFunc(out, func(x, y wire.Process) int {
-		if d := int(y.Established+y.SynSent) - int(x.Established+x.SynSent); d != 0 {
-			return d
-		}
-		return int(x.PID) - int(y.PID)
-	})
-	return out[:min(len(out), maxProcesses)]
+	return out
 }

@@ -73,6 +73,9 @@ func hierarchyRank(controllers string) int {
 	}
 }
 
+// maxUnit bounds the name of a unit; systemd's own limit is 255.
+const maxUnit = 255
+
 // ParseCgroupPath reads one path. Paths are matched by containment and not by
 // prefix, because nested runtimes (kind) put their own folders in front, and a
 // private cgroup namespace shows "/../" instead of the parents.
@@ -91,7 +94,8 @@ func ParseCgroupPath(path string) CgroupOwner {
 			continue
 		}
 		if o.PodUID == "" && o.ContainerID == "" && isUnit(seg) {
-			o.Unit = seg
+			// Whoever may make a cgroup chooses its name.
+			o.Unit = cut(printable(seg), maxUnit)
 		}
 	}
 	return o

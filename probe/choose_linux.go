@@ -20,7 +20,7 @@ func (s *sampler) choose() ([]wire.Feature, error) {
 	if enter.Answer == wire.No && s.cfg.Scope == ScopeNode {
 		diagErr = errors.New(enter.Detail)
 	} else {
-		diagErr = s.thread.do(context.Background(), "", func() error {
+		diagErr = s.thread.do(context.Background(), place{}, func() error {
 			return diag.collect(nil, func(*Socket) {})
 		})
 	}
@@ -73,7 +73,7 @@ func (s *sampler) canEnter() wire.Feature {
 	if s.cfg.Scope == ScopePod {
 		return wire.Feature{Name: name, Answer: wire.CouldNotTell, Detail: "not needed to see one pod"}
 	}
-	err := s.thread.do(context.Background(), "/proc/self/ns/net", func() error { return nil })
+	err := s.thread.do(context.Background(), place{path: "/proc/self/ns/net"}, func() error { return nil })
 	return answer(name, err, "setns into network namespaces")
 }
 

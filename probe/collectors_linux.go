@@ -84,18 +84,34 @@ func (*procfsCollector) name() Collector { return CollectorProcfs }
 func (*procfsCollector) enters() bool    { return false }
 
 func (p *procfsCollector) collect(ns *namespace, emit func(*Socket)) error {
-	var last error
+	if len(ns.pids) == 0 {
+		return errors.New("no process lives in the network namespace, so procfs cannot show it")
+	}
 	for _, pid := range ns.pids {
-		last = p.read(ns, pid, emit)
-		if last == nil || !errors.Is(last, fs.ErrNotExist) {
-			return last
+		inode, err := nsInode(filepath.Join(p.proc, strconv.Itoa(pid), "ns/net"))
+		if err == nil && inode == ns.inode {
+			err = p.read(ns, pid, emit)
+		}
+		if err == nil && inode == ns.inode {
+			return nil
+		}
+		if err != nil && !gone(err) {
+			return err
 		}
 		// The process ended meanwhile: the next one sees the same namespace.
 	}
-	if last == nil {
-		return errors.New("no process lives in the network namespace, so procfs cannot show it")
-	}
-	return last
+	return errNamespaceGone
+}
+
+// gone reports whether an error of procfs says that a process has ended.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
+}
+
+// alive reports whether a process still shows its network.
+func (p *procfsCollector) alive(pid int) bool {
+	_, err := os.Stat(filepath.Join(p.proc, strconv.Itoa(pid), "net/tcp"))
+	return err == nil
 }
 
 func (p *procfsCollector) read(ns *namespace, pid int, emit func(*Socket)) error {
@@ -103,8 +119,8 @@ func (p *procfsCollector) read(ns *namespace, pid int, emit func(*Socket)) error
 		path := filepath.Join(p.proc, strconv.Itoa(pid), "net", name)
 		f, err := os.Open(path) //nolint:gosec // a path under /proc that we listed
 		if err != nil {
-			if name == "tcp6" && errors.Is(err, fs.ErrNotExist) {
-				continue // a kernel without IPv6, or the process has ended: the next read tells
+			if name == "tcp6" && errors.Is(err, fs.ErrNotExist) && p.alive(pid) {
+				continue // a kernel without IPv6
 			}
 			return fmt.Errorf("opening a socket table: %w", err)
 		}

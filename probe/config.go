@@ -44,7 +44,8 @@ type Config struct {
 	HostRoot string
 	// Lease is a file that is touched every ten seconds; "" means none.
 	Lease string
-	// MaxRows bounds the destinations; default DefaultMaxRows.
+	// MaxRows bounds the destinations; default DefaultMaxRows, at most
+	// LimitMaxRows.
 	MaxRows int
 	// FocusAll asks for the processes of every owner from the start.
 	FocusAll bool
@@ -76,6 +77,12 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Deadline < 0 {
 		return c, fmt.Errorf("deadline %s is in the past", c.Deadline)
+	}
+	if c.MaxRows < 0 || c.MaxRows > LimitMaxRows {
+		return c, fmt.Errorf("%d destinations: use 1 to %d", c.MaxRows, LimitMaxRows)
+	}
+	if c.MaxRows == 0 {
+		c.MaxRows = DefaultMaxRows
 	}
 	if c.Proc == "" {
 		c.Proc = "/proc"

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +18,7 @@ func (s *sampler) namespaces(processes []*process) []*namespace {
 		if ns == nil {
 			ns = &namespace{
 				inode: p.netns, host: p.netns == s.hostNS, id: s.nsID(p.netns),
-				path: filepath.Join(s.cfg.Proc, strconv.Itoa(p.pid), "ns/net"),
+				path: s.door(p.pid),
 			}
 			byInode[p.netns] = ns
 		}
@@ -32,7 +31,7 @@ func (s *sampler) namespaces(processes []*process) []*namespace {
 	}
 	for inode, path := range s.bound() {
 		if byInode[inode] == nil {
-			byInode[inode] = &namespace{inode: inode, host: inode == s.hostNS, id: s.nsID(inode), path: path, command: filepath.Base(path)}
+			byInode[inode] = &namespace{inode: inode, host: inode == s.hostNS, id: s.nsID(inode), path: path, command: printable(filepath.Base(path))}
 		}
 	}
 	out := make([]*namespace, 0, len(byInode))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -34,31 +35,56 @@ type nsThread struct {
 }
 
 type nsJob struct {
-	path string
-	fn   func() error
-	err  chan<- error
+	at  place
+	fn  func() error
+	err chan<- error
 }
+
+// place is where a namespace can be entered; the zero value is the one that
+// the probe itself lives in.
+type place struct {
+	path string
+	// inode is what must be found there, 0 for anything: the process of a path
+	// may have ended, and its number may be another's by now.
+	inode uint64
+}
+
+var (
+	// errNamespaceGone means that a path leads no longer to its namespace.
+	errNamespaceGone = errors.New("the network namespace is gone")
+	// errLost means that the thread could not return home.
+	errLost = errors.New("lost in another network namespace")
+)
 
 func newNSThread() *nsThread {
 	t := &nsThread{jobs: make(chan nsJob), done: make(chan struct{})}
 	go func() {
 		defer close(t.done)
 		runtime.LockOSThread() // never unlocked: the runtime ends the thread
+		var lost error
 		for j := range t.jobs {
-			j.err <- inNamespace(j.path, j.fn)
+			// A thread that does not know where it is reads nothing more: the
+			// sockets of one pod would be told as another's.
+			err := lost
+			if err == nil {
+				err = inNamespace(j.at, j.fn)
+			}
+			if errors.Is(err, errLost) {
+				lost = err
+			}
+			j.err <- err
 		}
 	}()
 	return t
 }
 
-// do runs fn inside the namespace at path; an empty path is where the probe
-// itself lives.
-func (t *nsThread) do(ctx context.Context, path string, fn func() error) error {
+// do runs fn inside a namespace.
+func (t *nsThread) do(ctx context.Context, at place, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	answer := make(chan error, 1)
-	t.jobs <- nsJob{path, fn, answer}
+	t.jobs <- nsJob{at, fn, answer}
 	return <-answer
 }
 
@@ -67,26 +93,46 @@ func (t *nsThread) close() {
 	<-t.done
 }
 
-func inNamespace(path string, fn func() error) (err error) {
-	if path == "" {
+func inNamespace(at place, fn func() error) (err error) {
+	if at.path == "" {
 		return fn()
 	}
-	target, err := os.Open(path) //nolint:gosec // a path under /proc or /run/netns that we listed
+	target, err := os.Open(at.path) //nolint:gosec // a path under /proc or /run/netns that we listed
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("%w: %w", errNamespaceGone, err)
+	}
 	if err != nil {
 		return fmt.Errorf("opening a network namespace: %w", err)
 	}
-	defer func() { err = errors.Join(err, target.Close()) }()
+	defer func() {
+		if cerr := target.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if at.inode != 0 {
+		info, err := target.Stat()
+		if err != nil {
+			return fmt.Errorf("looking at a network namespace: %w", err)
+		}
+		if inode, ok := inodeOf(info); !ok || inode != at.inode {
+			return fmt.Errorf("%w: %s leads elsewhere", errNamespaceGone, at.path)
+		}
+	}
 	home, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return fmt.Errorf("opening our own network namespace: %w", err)
 	}
-	defer func() { err = errors.Join(err, home.Close()) }()
+	defer func() {
+		if cerr := home.Close(); err == nil {
+			err = cerr
+		}
+	}()
 	if err := unix.Setns(int(target.Fd()), unix.CLONE_NEWNET); err != nil { //nolint:gosec // a file descriptor
-		return fmt.Errorf("entering the network namespace %s: %w", path, err)
+		return fmt.Errorf("entering the network namespace %s: %w", at.path, err)
 	}
 	err = fn()
 	if herr := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); herr != nil { //nolint:gosec // a file descriptor
-		return errors.Join(err, fmt.Errorf("returning from the network namespace %s: %w", path, herr))
+		return fmt.Errorf("%w, %s: %w", errLost, at.path, errors.Join(herr, err))
 	}
 	return err
 }

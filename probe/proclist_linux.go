@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,8 +79,8 @@ func (l *processList) read(now time.Time) ([]*process, error) {
 }
 
 func (l *processList) one(pid int, now time.Time) *process {
-	start, kernel, err := l.startTime(pid)
-	if err != nil || kernel {
+	start, idle, err := l.startTime(pid)
+	if err != nil || idle {
 		return nil
 	}
 	p := l.known[pid]
@@ -106,9 +107,10 @@ func (l *processList) one(pid int, now time.Time) *process {
 }
 
 // startTime reads field 22 of /proc/<pid>/stat, in clock ticks since boot: with
-// the PID it names a process for good. Kernel threads (children of PID 2) and
-// PID 2 itself hold no sockets.
-func (l *processList) startTime(pid int) (start uint64, kernel bool, err error) {
+// the PID it names a process for good. idle is true for what holds no sockets:
+// kernel threads, and processes that have ended and wait for their parent, whose
+// namespaces cannot be reached through them either.
+func (l *processList) startTime(pid int) (start uint64, idle bool, err error) {
 	text, err := os.ReadFile(filepath.Join(l.proc, strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, false, err
@@ -116,7 +118,7 @@ func (l *processList) startTime(pid int) (start uint64, kernel bool, err error) 
 	return parseStat(text)
 }
 
-func parseStat(text []byte) (start uint64, kernel bool, err error) {
+func parseStat(text []byte) (start uint64, idle bool, err error) {
 	// The command is in brackets and may hold anything, brackets too.
 	i := bytes.LastIndexByte(text, ')')
 	if i < 0 {
@@ -129,7 +131,12 @@ func parseStat(text []byte) (start uint64, kernel bool, err error) {
 	start, err = strconv.ParseUint(string(fields[19]), 10, 64)
 	const pfKthread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
 	flags, ferr := strconv.ParseUint(string(fields[6]), 10, 64)
-	return start, ferr == nil && flags&pfKthread != 0, err
+	idle = ferr == nil && flags&pfKthread != 0
+	switch fields[0][0] { // proc(5): a zombie, dead
+	case 'Z', 'X', 'x':
+		idle = true
+	}
+	return start, idle, err
 }
 
 func nsInode(path string) (uint64, error) {
@@ -146,10 +153,10 @@ const maxCommand = 200
 // command returns a process's command line, or its name in brackets.
 func (l *processList) command(pid int) string {
 	dir := filepath.Join(l.proc, strconv.Itoa(pid))
-	if s := firstBytes(filepath.Join(dir, "cmdline"), maxCommand); s != "" {
+	if s := firstBytes(filepath.Join(dir, "cmdline")); s != "" {
 		return s
 	}
-	if s := firstBytes(filepath.Join(dir, "comm"), maxCommand); s != "" {
+	if s := firstBytes(filepath.Join(dir, "comm")); s != "" {
 		return "[" + s + "]"
 	}
 	return ""
@@ -157,19 +164,24 @@ func (l *processList) command(pid int) string {
 
 // comm returns a process's name.
 func (l *processList) comm(pid int) string {
-	return firstBytes(filepath.Join(l.proc, strconv.Itoa(pid), "comm"), maxCommand)
+	return firstBytes(filepath.Join(l.proc, strconv.Itoa(pid), "comm"))
 }
 
-func firstBytes(path string, limit int) string {
+// forget makes the next read look at a process anew: it is not where it was.
+func (l *processList) forget(pid int) { delete(l.known, pid) }
+
+// firstBytes returns the beginning of a file as text, at most maxCommand bytes.
+func firstBytes(path string) string {
 	f, err := os.Open(path) //nolint:gosec // a path under /proc that we listed
 	if err != nil {
 		return ""
 	}
-	buf := make([]byte, limit)
+	// One more character than is kept, so that none is cut in two.
+	buf := make([]byte, maxCommand+utf8.UTFMax)
 	n, err := f.Read(buf)
 	_ = f.Close()
 	if err != nil && n == 0 {
 		return ""
 	}
-	return printable(string(buf[:n]))
+	return cut(printable(cut(string(buf[:n]), maxCommand)), maxCommand)
 }

@@ -18,12 +18,12 @@ const maxTries = 3
 // resolve finds the processes that hold the sockets whose owner, or whose
 // process in a focused owner, is not known yet.
 func (s *sampler) resolve(now time.Time, processes []*process, spaces []*namespace) {
-	if now.Before(s.scans.next) {
-		return
-	}
 	want := make(map[uint64]*holder)
 	keys := make(map[uint64]uint64) // socket key → inode
 	s.wantWaiting(want, keys)
+	if now.Before(s.scans.next) {
+		return
+	}
 	s.wantFocused(want, keys)
 	if len(want) == 0 {
 		return
@@ -42,7 +42,8 @@ func (s *sampler) resolve(now time.Time, processes []*process, spaces []*namespa
 func (s *sampler) wantWaiting(want map[uint64]*holder, keys map[uint64]uint64) {
 	for key, inode := range s.waiting {
 		c, ok := s.agg.conns[key]
-		if !ok || c.tries >= maxTries {
+		// Nobody holds the file of a socket in TIME_WAIT any more.
+		if !ok || c.tries >= maxTries || c.phase == phaseTimeWait {
 			delete(s.waiting, key)
 			continue
 		}
@@ -56,7 +57,7 @@ func (s *sampler) wantFocused(want map[uint64]*holder, keys map[uint64]uint64) {
 		return
 	}
 	for key, c := range s.agg.conns {
-		if c.inode == 0 || c.proc != 0 || c.tries >= maxTries || c.flags != 0 || c.phase == phaseTimeWait {
+		if c.inode == 0 || c.proc != 0 || c.tries >= maxTries || c.row == 0 || c.phase == phaseTimeWait {
 			continue
 		}
 		r := s.agg.byID[c.row]
@@ -69,12 +70,16 @@ func (s *sampler) wantFocused(want map[uint64]*holder, keys map[uint64]uint64) {
 }
 
 // candidates are the processes that can hold the wanted sockets. Those in the
-// sockets' own namespaces come first; a process that moved elsewhere keeps its
-// sockets, so the rest follows.
+// sockets' own namespaces come first. A process that moved elsewhere keeps its
+// sockets, so the rest follows at the last try: most sockets that the first look
+// misses were closed meanwhile, and the files of a whole node are many.
 func (s *sampler) candidates(processes []*process, spaces []*namespace, keys map[uint64]uint64) []*process {
 	wanted := make(map[uint32]bool)
+	everywhere := false
 	for key := range keys {
-		wanted[s.agg.conns[key].ns] = true
+		c := s.agg.conns[key]
+		wanted[c.ns] = true
+		everywhere = everywhere || c.tries == maxTries-1
 	}
 	inodes := make(map[uint64]bool)
 	for _, ns := range spaces {
@@ -86,6 +91,13 @@ func (s *sampler) candidates(processes []*process, spaces []*namespace, keys map
 	for _, p := range processes {
 		if inodes[p.netns] {
 			out = append(out, p)
+		}
+	}
+	if everywhere {
+		for _, p := range processes {
+			if !inodes[p.netns] {
+				out = append(out, p)
+			}
 		}
 	}
 	return out

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -99,9 +99,13 @@ func (s *sampler) sample(ctx context.Context, now time.Time, elapsed time.Durati
 		}
 		if err := s.read(ctx, ns); err != nil {
 			s.agg.Failed(ns.id)
-			if !errors.Is(err, fs.ErrNotExist) {
+			if !errors.Is(err, errNamespaceGone) {
 				lost++
 				s.problems.add(err)
+				continue
+			}
+			for _, pid := range ns.pids {
+				s.list.forget(pid)
 			}
 		}
 	}
@@ -111,6 +115,9 @@ func (s *sampler) sample(ctx context.Context, now time.Time, elapsed time.Durati
 	s.agg.sweep()
 	s.resolve(now, processes, spaces)
 	s.nameContainers(processes)
+	if p, ok := s.collect.(*procfsCollector); ok && p.bad > 0 {
+		s.problems.add(fmt.Errorf("%d lines of socket tables did not parse", p.bad))
+	}
 	if s.list.hidden > 0 {
 		s.problems.add(fmt.Errorf("%d processes hide their namespaces from us", s.list.hidden))
 	}
@@ -158,11 +165,16 @@ func (s *sampler) read(ctx context.Context, ns *namespace) error {
 		return nil
 	}
 	heard := make(listeners)
+	// A dump that was read again tells listeners again.
+	type identity struct{ key, inode uint64 }
+	met := make(map[identity]bool)
 	var m nsMemory
 	emit := func(sock *Socket) {
 		s.sockets++
+		// Before Linux 5.4 every namespace counts its cookies from 1.
+		sock.Key ^= uint64(ns.id) << 40
 		if sock.State == StateListen {
-			m.listeners++
+			met[identity{sock.Key, sock.Inode}] = true
 			heard.add(sock)
 			return
 		}
@@ -170,6 +182,7 @@ func (s *sampler) read(ctx context.Context, ns *namespace) error {
 		s.count(ns, sock, heard)
 	}
 	err := s.dump(ctx, ns, emit)
+	m.listeners = len(met)
 	if err == nil {
 		s.memory[ns.id] = m
 	}
@@ -178,16 +191,15 @@ func (s *sampler) read(ctx context.Context, ns *namespace) error {
 
 // dump runs the collector on one namespace.
 func (s *sampler) dump(ctx context.Context, ns *namespace, emit func(*Socket)) error {
-	path := s.pathOf(ns)
 	if s.collect.enters() {
-		return s.thread.do(ctx, path, func() error {
+		return s.inside(ctx, ns, func() error {
 			s.addrs.read(ns.inode)
 			return s.collect.collect(ns, emit)
 		})
 	}
 	if s.cfg.Scope == ScopeNode && s.entering {
 		// Addresses only name the owners of UDP flows: a failure costs no socket.
-		_ = s.thread.do(ctx, path, func() error {
+		_ = s.inside(ctx, ns, func() error {
 			s.addrs.read(ns.inode)
 			return nil
 		})
@@ -195,19 +207,41 @@ func (s *sampler) dump(ctx context.Context, ns *namespace, emit func(*Socket)) e
 	return s.collect.collect(ns, emit)
 }
 
-// pathOf is where a namespace can be entered, "" for the one we live in.
-func (s *sampler) pathOf(ns *namespace) string {
+// maxDoors bounds the processes through which a namespace is tried: they end
+// between the listing and the reading, hardly many of one namespace at once.
+const maxDoors = 4
+
+// inside runs fn inside a namespace.
+func (s *sampler) inside(ctx context.Context, ns *namespace, fn func() error) error {
 	if ns.inode == s.selfNS {
-		return ""
+		return s.thread.do(ctx, place{}, fn)
 	}
-	return ns.path
+	at := place{path: ns.path, inode: ns.inode}
+	err := s.thread.do(ctx, at, fn)
+	for i, pid := range ns.pids {
+		if !errors.Is(err, errNamespaceGone) {
+			break
+		}
+		s.list.forget(pid)
+		if i+1 >= min(len(ns.pids), maxDoors) {
+			break
+		}
+		at.path = s.door(ns.pids[i+1])
+		err = s.thread.do(ctx, at, fn)
+	}
+	return err
+}
+
+// door is where a process's network namespace can be entered.
+func (s *sampler) door(pid int) string {
+	return filepath.Join(s.cfg.Proc, strconv.Itoa(pid), "ns/net")
 }
 
 // count hands one socket to the aggregator with its owner and direction. Both
 // are settled when a socket is first met: a listener may close later, and a
 // socket in TIME_WAIT has no owner in the kernel any more.
 func (s *sampler) count(ns *namespace, sock *Socket, heard listeners) {
-	if _, old := s.agg.known(sock.Key); old {
+	if s.agg.knows(sock) {
 		s.agg.add(sock, ns.id, 0, false)
 		return
 	}
@@ -219,8 +253,7 @@ func (s *sampler) count(ns *namespace, sock *Socket, heard listeners) {
 	if !inbound {
 		owner, sure = s.owner(ns, sock)
 	}
-	s.agg.add(sock, ns.id, owner, inbound)
-	if !sure && sock.Inode != 0 {
+	if s.agg.add(sock, ns.id, owner, inbound) && !sure && sock.Inode != 0 {
 		s.waiting[sock.Key] = sock.Inode
 	}
 }
@@ -288,7 +321,9 @@ func (s *sampler) nameContainers(processes []*process) {
 		}
 		if id, ok := s.agg.owners.ids[ownerKey{podUID: p.owner.PodUID}]; ok {
 			s.agg.owners.sawContainer(id, p.owner.ContainerID)
-			if p.netns != s.hostNS {
+			// A pod may hold namespaces of its own making; its addresses are
+			// those of the first that was met.
+			if p.netns != s.hostNS && p.netns == s.agg.owners.byID[id].wire.NetNS {
 				s.agg.owners.setIPs(id, s.addrs.of(p.netns))
 			}
 		}

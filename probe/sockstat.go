@@ -7,6 +7,7 @@ import (
 
 // sockStat is what /proc/<pid>/net/sockstat and sockstat6 say of one
 // namespace (proc(5)): sockets in use, listeners among them, and TIME_WAIT.
+// Orphans are in use as well; their own count is the whole machine's.
 type sockStat struct{ inUse, timeWait int }
 
 // parseSockStat adds the TCP lines of one file.
@@ -23,7 +24,7 @@ func parseSockStat(text string, st *sockStat) {
 				continue
 			}
 			switch fields[i] {
-			case "inuse", "orphan":
+			case "inuse":
 				st.inUse += n
 			case "tw":
 				st.timeWait += n

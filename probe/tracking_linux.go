@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,8 +38,11 @@ func newUDPReader(keys tupleKeys) *udpReader {
 func (s *sampler) readUDP(ctx context.Context, now time.Time, spaces []*namespace) {
 	u := s.udp
 	host := hostOf(spaces)
-	if host == nil || u.off != nil || now.Before(u.next) {
-		s.agg.Failed(udpNamespace)
+	if u.off != nil {
+		return // for good: what was known of flows ends here
+	}
+	if host == nil || now.Before(u.next) {
+		s.agg.Failed(udpNamespace) // not read, so not known to have ended
 		return
 	}
 	began := time.Now()
@@ -58,7 +62,7 @@ func (s *sampler) readUDP(ctx context.Context, now time.Time, spaces []*namespac
 		s.agg.add(&sock, udpNamespace, owner, false)
 		return nil
 	}
-	err := s.thread.do(ctx, s.pathOf(host), func() error {
+	err := s.inside(ctx, host, func() error {
 		for _, family := range []uint8{familyINET, familyINET6} {
 			err := nlDump(unix.NETLINK_NETFILTER, ctUDPRequest(family, u.filter), u.buf, emit)
 			if u.filter && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP)) {
@@ -74,7 +78,7 @@ func (s *sampler) readUDP(ctx context.Context, now time.Time, spaces []*namespac
 	u.next = now.Add(udpShare * time.Since(began))
 	if err != nil {
 		s.agg.Failed(udpNamespace)
-		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
 			u.off = err
 		}
 		s.problems.add(fmt.Errorf("UDP flows: connection tracking cannot be read: %w", err))
@@ -119,7 +123,8 @@ func (s *sampler) conntrack(ctx context.Context, now time.Time, spaces []*namesp
 		}
 		st, err := s.tableOf(ctx, ns)
 		if err != nil {
-			if errors.Is(err, unix.EPERM) {
+			// One table that is kept from us is no reason to leave the rest.
+			if errors.Is(err, fs.ErrPermission) && len(fresh) == 0 && len(c.last) == 0 {
 				c.off = true
 				return nil
 			}
@@ -152,7 +157,7 @@ func (s *sampler) conntrack(ctx context.Context, now time.Time, spaces []*namesp
 
 func (s *sampler) tableOf(ctx context.Context, ns *namespace) (ctStats, error) {
 	var st ctStats
-	err := s.thread.do(ctx, s.pathOf(ns), func() error {
+	err := s.inside(ctx, ns, func() error {
 		const request, dump = 0x1, 0x300 | 0x1
 		const ack = 0x4
 		err := nlDump(unix.NETLINK_NETFILTER, ctRequest(ctMsgGetStats, request|ack, 0, nil), s.ct.buf, func(_ uint16, b []byte) error {
