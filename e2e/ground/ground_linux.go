@@ -51,7 +51,7 @@ func Up(ctx context.Context, opts Options) (*Ground, error) {
 		return nil, fmt.Errorf("programs are missing: %s (`ground deps` installs them)", strings.Join(missing, ", "))
 	}
 	g := &Ground{dirs: dirs{Dir()}, opts: opts, nodes: nodesOf(opts.Nodes)}
-	unlock, err := g.dirs.lock()
+	unlock, err := g.dirs.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func Down(ctx context.Context) error {
 	if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	unlock, err := d.lock()
+	unlock, err := d.lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (g *Ground) NodeLogDir(node string) string {
 }
 
 // lock keeps two processes from building and sweeping at the same time.
-func (d dirs) lock() (unlock func(), err error) {
+func (d dirs) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(d.root, 0o755); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
@@ -244,7 +244,10 @@ func (d dirs) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the ground: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// A process that was just killed may need a moment to let go.
+	if err := poll(ctx, 5*time.Second, 50*time.Millisecond, func(context.Context) error {
+		return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("locking the ground: another process is bringing it up or down: %w", err)
 	}
