@@ -112,7 +112,7 @@ func newTemplate(name string, groups []string) (*x509.Certificate, error) {
 	now := time.Now()
 	return &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: name, Organization: groups}, //nolint:misspell // the library's spelling
+		Subject:      pkix.Name{CommonName: name, Organization: groups},
 		NotBefore:    now.Add(-time.Hour),
 		NotAfter:     now.Add(certificateLife),
 	}, nil
