@@ -80,7 +80,7 @@ func TestWatchFollows(t *testing.T) {
 		done := make(chan error, 1)
 		opts := got.options("")
 		go func() { done <- c.Watch(ctx, opts) }()
-		time.Sleep(time.Second)
+		settle(time.Second)
 		if len(got.nodes) != 1 || got.pods["u1"].Workload.Name != "web" || len(got.problems) != 0 {
 			t.Fatalf("first picture: %+v", &got)
 		}
@@ -91,7 +91,7 @@ func TestWatchFollows(t *testing.T) {
 		if _, err := pods.Update(ctx, p, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		settle(time.Second)
 		if got.changes != before {
 			t.Error("a change of nothing was told")
 		}
@@ -99,14 +99,14 @@ func TestWatchFollows(t *testing.T) {
 		if _, err := pods.Update(ctx, p, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		settle(time.Second)
 		if got.pods["u1"].Phase != "Failed" {
 			t.Errorf("phase %q", got.pods["u1"].Phase)
 		}
 		if err := pods.Delete(ctx, "p", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		settle(time.Second)
 		if len(got.pods) != 0 {
 			t.Errorf("still there: %v", got.pods)
 		}
@@ -143,7 +143,7 @@ func TestWatchForbidden(t *testing.T) {
 				done := make(chan error, 1)
 				opts := got.options(namespace)
 				go func() { done <- c.Watch(ctx, opts) }()
-				time.Sleep(4 * time.Minute)
+				settle(4 * time.Minute)
 				cancel()
 				<-done
 				if len(got.nodes) != 1 {
@@ -360,4 +360,10 @@ func TestNew(t *testing.T) {
 			}
 		})
 	}
+}
+
+// settle lets time pass in a bubble, and everything that is due then happen.
+func settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
