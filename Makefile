@@ -18,23 +18,23 @@ E2E_TIMEOUT ?= 25m
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
-GORELEASER_VERSION := v2.18.2
-# goreleaser asks for a newer Go than snattop; the toolchain fetches that one.
-GORELEASER_GO := go1.27.1
+# Later ones import go.digitalxero.dev/go-msix, which module proxies do not all
+# serve, and from v2.18 on a newer Go than snattop does.
+GORELEASER_VERSION := v2.16.0
 
 # A linter reads only what the Go that built it can read, hence the second half.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snattop/tools
 GOVERSION := $(shell go env GOVERSION)
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(GOVERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)-$(GOVERSION)/govulncheck
-GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)/goreleaser
+GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)-$(GOVERSION)/goreleaser
 
 # $(call install,PACKAGE@VERSION,FILE): go install writes a tool only when it
 # is complete. Outside the tree, so that its go.mod has no say.
 define install
 @mkdir -p '$(dir $(2))'
 @echo 'building $(notdir $(2)), which takes some minutes the first time'
-@cd '$(dir $(2))' && env -u GOFLAGS -u GOOS -u GOARCH GOBIN='$(patsubst %/,%,$(dir $(2)))' CGO_ENABLED=0 $(3) go install '$(1)'
+@cd '$(dir $(2))' && env -u GOFLAGS -u GOOS -u GOARCH GOBIN='$(patsubst %/,%,$(dir $(2)))' CGO_ENABLED=0 go install '$(1)'
 endef
 
 $(GOLANGCI_LINT):
@@ -44,7 +44,7 @@ $(GOVULNCHECK):
 	$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION),$@)
 
 $(GORELEASER):
-	$(call install,github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION),$@,GOTOOLCHAIN=$(GORELEASER_GO))
+	$(call install,github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION),$@)
 
 # ---- everyday --------------------------------------------------------------
 
