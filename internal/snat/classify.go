@@ -61,9 +61,18 @@ func NewClassifier(added ...Range) *Classifier {
 		c.builtin.Insert(netip.MustParsePrefix(b.prefix), b.why)
 	}
 	for _, r := range added {
-		c.added.Insert(r.Prefix.Masked(), r.Why)
+		c.added.Insert(unmapped(r.Prefix).Masked(), r.Why)
 	}
 	return c
+}
+
+// unmapped turns a range of IPv4-mapped addresses into the IPv4 range: it is
+// looked up by unwrapped addresses and would match none.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
 }
 
 // Classify answers for one address. IPv4-mapped IPv6 addresses are unwrapped.

@@ -1,0 +1,147 @@
+package snat_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/snattop/snattop/internal/snat"
+)
+
+func TestAzureLBDefaultPorts(t *testing.T) {
+	t.Parallel()
+	for _, tier := range []struct{ from, to, ports int }{
+		{-1, 0, 0},
+		{1, 50, 1024},
+		{51, 100, 512},
+		{101, 200, 256},
+		{201, 400, 128},
+		{401, 800, 64},
+		{801, 1000, 32},
+		{1001, 5000, 0},
+	} {
+		for _, size := range []int{tier.from, (tier.from + tier.to) / 2, tier.to} {
+			if got := snat.AzureLBDefaultPorts(size); got != tier.ports {
+				t.Errorf("AzureLBDefaultPorts(%d) = %d, want %d", size, got, tier.ports)
+			}
+		}
+	}
+}
+
+// A pool of documented size never has fewer ports than a larger one, and what
+// the table grants fits the 64,000 ports of one frontend address.
+func TestAzureLBDefaultPortsProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.IntRange(1, 999).Draw(t, "size")
+		here, next := snat.AzureLBDefaultPorts(size), snat.AzureLBDefaultPorts(size+1)
+		if here < next {
+			t.Fatalf("%d nodes have %d ports each, %d have %d", size, here, size+1, next)
+		}
+		if here%8 != 0 || here*size > 64_000 {
+			t.Fatalf("%d nodes with %d ports each are no allocation of one address", size, here)
+		}
+	})
+}
+
+func TestBudgetFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		flag     int
+		provider snat.Provider
+		nodes    int
+		want     snat.Budget
+		known    bool
+	}{
+		"flag over table":       {2048, snat.ProviderAzureLB, 10, snat.Budget{Ports: 2048, Source: snat.BudgetFlag}, true},
+		"flag without cloud":    {64, snat.ProviderUnknown, 1, snat.Budget{Ports: 64, Source: snat.BudgetFlag}, true},
+		"table":                 {0, snat.ProviderAzureLB, 51, snat.Budget{Ports: 512, Source: snat.BudgetTable}, true},
+		"beyond the table":      {0, snat.ProviderAzureLB, 1001, snat.Budget{Source: snat.BudgetUnknown}, false},
+		"on demand: NAT":        {0, snat.ProviderAzureNATGW, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
+		"google":                {0, snat.ProviderGCPNAT, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
+		"aws":                   {0, snat.ProviderAWSNATGW, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
+		"auto is no provider":   {0, snat.ProviderAuto, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
+		"negative flag is none": {-1, snat.ProviderUnknown, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
+	} {
+		got := snat.BudgetFor(c.flag, c.provider, c.nodes)
+		if got != c.want || got.Known() != c.known {
+			t.Errorf("%s: BudgetFor(%d, %s, %d) = %+v, known %t; want %+v, %t", name, c.flag, c.provider, c.nodes, got, got.Known(), c.want, c.known)
+		}
+	}
+}
+
+func TestBudgetKnown(t *testing.T) {
+	t.Parallel()
+	for b, want := range map[snat.Budget]bool{
+		{}:            false,
+		{Ports: 1024}: false,
+		{Ports: 1024, Source: snat.BudgetUnknown}: false,
+		{Ports: 0, Source: snat.BudgetMeasured}:   false,
+		{Ports: 1, Source: snat.BudgetMeasured}:   true,
+		{Ports: 8, Source: snat.BudgetTable}:      true,
+	} {
+		if b.Known() != want {
+			t.Errorf("%+v: Known() = %t, want %t", b, b.Known(), want)
+		}
+	}
+}
+
+func TestParseProvider(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]snat.Provider{
+		"":            snat.ProviderAuto,
+		"auto":        snat.ProviderAuto,
+		" Azure-LB\n": snat.ProviderAzureLB,
+		"azure-natgw": snat.ProviderAzureNATGW,
+		"gcp-nat":     snat.ProviderGCPNAT,
+		"aws-natgw":   snat.ProviderAWSNATGW,
+		"unknown":     snat.ProviderUnknown,
+		"AWS-NATGW":   snat.ProviderAWSNATGW,
+	} {
+		if got, err := snat.ParseProvider(in); err != nil || got != want {
+			t.Errorf("ParseProvider(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"azure", "lb", "azure lb", "auto,azure-lb"} {
+		if got, err := snat.ParseProvider(in); err == nil {
+			t.Errorf("ParseProvider(%q) = %q, want an error", in, got)
+		}
+	}
+}
+
+func TestFromProviderID(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]snat.Provider{
+		"azure:///subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/X/virtualMachines/0": snat.ProviderAzureLB,
+		"Azure:///x":                 snat.ProviderAzureLB,
+		"gce://project/zone/name":    snat.ProviderGCPNAT,
+		"aws:///eu-west-1a/i-0123":   snat.ProviderAWSNATGW,
+		"kind://docker/kind/worker":  snat.ProviderUnknown,
+		"azure":                      snat.ProviderUnknown,
+		"":                           snat.ProviderUnknown,
+		"://azure":                   snat.ProviderUnknown,
+		"my-azure://subscriptions/S": snat.ProviderUnknown,
+	} {
+		if got := snat.FromProviderID(in); got != want {
+			t.Errorf("FromProviderID(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[snat.Provider]time.Duration{
+		snat.ProviderAzureLB:    240 * time.Second,
+		snat.ProviderAzureNATGW: 65 * time.Second,
+		snat.ProviderGCPNAT:     120 * time.Second,
+		snat.ProviderAWSNATGW:   60 * time.Second,
+		snat.ProviderUnknown:    60 * time.Second,
+		snat.ProviderAuto:       60 * time.Second,
+		"something new":         60 * time.Second,
+	} {
+		if got := p.Hold(); got != want {
+			t.Errorf("%s holds a port for %s, want %s", p, got, want)
+		}
+	}
+}
