@@ -10,7 +10,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/remotecommand"
 
 	"github.com/snattop/snattop/k8s/nodepod"
 )
@@ -124,5 +126,29 @@ func TestClusterUploadRefused(t *testing.T) {
 	t.Log(time.Since(start), err)
 	if err == nil || time.Since(start) > 10*time.Second {
 		t.Error("no quick refusal")
+	}
+}
+
+// TestClusterSPDY takes the transport that is left when WebSockets are not let
+// through.
+func TestClusterSPDY(t *testing.T) {
+	c := realClient(t)
+	pod := os.Getenv("SNATTOP_TEST_POD")
+	if pod == "" {
+		t.Skip("SNATTOP_TEST_POD names no pod")
+	}
+	ns, name, err := ParsePod(pod, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := c.Clientset.CoreV1().RESTClient().Post().Resource("pods").Namespace(ns).Name(name).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Command: []string{"cat"}, Stdin: true, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+	run, err := remotecommand.NewSPDYExecutor(c.Config, "POST", req.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := runStream(startStream(t.Context(), Target{ns, name, ""}, run), bytes.NewReader([]byte("there and back")), 1<<10)
+	if err != nil || string(out) != "there and back" {
+		t.Errorf("got %q, %v", out, err)
 	}
 }

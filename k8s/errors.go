@@ -190,6 +190,9 @@ func classify(err error) Error {
 		return Error{Kind: KindAdmission, What: fmt.Sprintf("admission policy %s refuses it: %s", m[1], m[2]),
 			Hint: "use --debug-namespace with a namespace that the policy leaves out"}
 	}
+	if m := reRBAC.FindStringSubmatch(text); m != nil {
+		return forbiddenError(m[1], m[2], m[3], m[4])
+	}
 	if strings.Contains(text, "error dialing backend") || strings.Contains(text, "No agent available") {
 		return Error{Kind: KindKubelet, What: "the API server cannot reach the node's kubelet: " + text,
 			Hint: "exec, logs and attach share this path; see `snattop check tunnel`"}
@@ -201,6 +204,19 @@ func classify(err error) Error {
 		return e
 	}
 	return Error{Kind: KindOther, What: text}
+}
+
+// forbiddenError says who cannot do what where.
+func forbiddenError(user, verb, resource, namespace string) Error {
+	scope := "in the cluster"
+	if namespace != "" {
+		scope = "in namespace " + namespace
+	}
+	hint := fmt.Sprintf("ask for the verb %q on %q %s", verb, resource, scope)
+	if resource == "pods/exec" {
+		hint += "; without exec no probe can be started"
+	}
+	return Error{Kind: KindForbidden, What: fmt.Sprintf("user %s cannot %s %s %s", user, verb, resource, scope), Hint: hint}
 }
 
 // core leaves out what wraps a failed request: its URL is long, differs with
@@ -216,23 +232,13 @@ func core(err error) error {
 // classifyStatus knows the API server's answers.
 func classifyStatus(err error, text string) (Error, bool) {
 	switch {
-	case apierrors.IsUnauthorized(err):
+	// SPDY's refusal of an upgrade carries the server's words and no status.
+	case apierrors.IsUnauthorized(err), strings.HasSuffix(text, "unable to upgrade connection: Unauthorized"):
 		return Error{Kind: KindUnauthorized, What: "the API server does not accept these credentials (401)",
 			Hint: "log in again, or choose another --context"}, true
 	case apierrors.IsForbidden(err):
-		if m := reRBAC.FindStringSubmatch(text); m != nil {
-			where := "in the cluster"
-			if m[4] != "" {
-				where = "in namespace " + m[4]
-			}
-			hint := fmt.Sprintf("ask for the verb %q on %q %s", m[2], m[3], where)
-			if m[3] == "pods/exec" {
-				hint += "; without exec no probe can be started"
-			}
-			return Error{Kind: KindForbidden, What: fmt.Sprintf("user %s cannot %s %s %s", m[1], m[2], m[3], where), Hint: hint}, true
-		}
 		return Error{Kind: KindForbidden, What: text}, true
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), strings.Contains(text, "unable to upgrade connection") && strings.HasSuffix(text, "not found"):
 		return Error{Kind: KindNotFound, What: text}, true
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		return Error{Kind: KindConflict, What: text}, true
@@ -275,7 +281,7 @@ func classifyNetwork(err error, text string) (Error, bool) {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netTimeout) && netTimeout.Timeout():
 		return Error{Kind: KindTimeout, What: "no answer in time: " + text, Hint: reach}, true
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ECONNRESET),
-		strings.Contains(text, "connection refused"), strings.Contains(text, "no route to host"),
+		strings.Contains(text, "connection refused"), strings.Contains(text, "actively refused"), strings.Contains(text, "no route to host"),
 		strings.Contains(text, "connection lost"):
 		return Error{Kind: KindUnreachable, What: "no connection to the API server: " + text, Hint: reach}, true
 	}

@@ -36,10 +36,14 @@ type ExitError struct {
 
 // Error returns the code and what the program said.
 func (e *ExitError) Error() string {
-	if e.Stderr == "" {
-		return fmt.Sprintf("exit code %d", e.Code)
+	what := fmt.Sprintf("exit code %d", e.Code)
+	if e.Code == 137 {
+		what += " (killed: out of memory, or its pod was deleted)"
 	}
-	return fmt.Sprintf("exit code %d: %s", e.Code, e.Stderr)
+	if e.Stderr != "" {
+		what += ": " + e.Stderr
+	}
+	return what
 }
 
 // Stream is a running program: read its standard output, write its standard
@@ -134,12 +138,12 @@ func (s *Stream) explain(err error) error {
 	var exit utilexec.CodeExitError
 	if errors.As(err, &exit) {
 		e := &ExitError{Code: exit.Code, Stderr: said}
-		return &Error{Kind: KindOther, Doing: "running a program", Object: s.target.String(), What: e.Error(), Err: e}
+		return &Error{Kind: KindOther, Doing: "exec", Object: s.target.String(), What: e.Error(), Err: e}
 	}
 	if said != "" {
 		err = fmt.Errorf("%w (%s)", err, said)
 	}
-	return Doing(err, "running a program", s.target.String())
+	return Doing(err, "exec", s.target.String())
 }
 
 // Run runs a program to its end with the given standard input, and returns at

@@ -181,3 +181,53 @@ func TestClusterPreflight(t *testing.T) {
 		t.Log(c.Answer, c.Message)
 	}
 }
+
+// TestClusterExecDenied may create pods and not run anything in them: the pods
+// must be gone again, and the reason told.
+func TestClusterExecDenied(t *testing.T) {
+	client, opts := realClient(t, func(o *clientcmd.ConfigOverrides) {
+		o.AuthInfo.Impersonate, o.AuthInfo.ImpersonateGroups = "nobody", []string{"system:authenticated", "snattop-viewers", "snattop-creators"}
+	})
+	rec := newRecorder(t)
+	_ = rec.until(live.New(client, opts), 30*time.Second, func() bool {
+		for _, st := range rec.state {
+			if st.State != session.StateDenied || !strings.Contains(st.Error, "pods/exec") {
+				return false
+			}
+		}
+		return len(rec.state) >= 3
+	})
+	leftovers(t, client)
+}
+
+// TestClusterPodDeleted loses a node pod to somebody else and makes another.
+func TestClusterPodDeleted(t *testing.T) {
+	client, opts := realClient(t, nil)
+	opts.MaxNodes = 1
+	rec := newRecorder(t)
+	deleted, hellos := false, 0
+	_ = rec.until(live.New(client, opts), time.Minute, func() bool {
+		for node, n := range rec.ticks {
+			if n >= 2 && !deleted {
+				deleted = true
+				left, err := client.Find(context.Background(), "kube-system", "")
+				if err != nil {
+					t.Error(err)
+				}
+				for _, p := range left {
+					if p.Node == node && p.Created.After(rec.start.Add(-time.Second)) {
+						_ = client.Delete(context.Background(), p.Namespace, p.Name)
+					}
+				}
+			}
+			if deleted && rec.state[node].State == session.StateConnecting {
+				hellos = n
+			}
+			if hellos > 0 && n > hellos && rec.state[node].State == session.StateStreaming {
+				return true
+			}
+		}
+		return false
+	})
+	leftovers(t, client)
+}

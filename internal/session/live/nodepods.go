@@ -164,7 +164,8 @@ func (n *nodePods) wait(ctx context.Context, name string, limit time.Duration, s
 // tooLate explains a container that did not start: what its pod waits for, and
 // what the cluster's events say of it.
 func tooLate(ctx context.Context, client *k8s.Client, namespace, name, container string, pod *corev1.Pod, limit time.Duration, err error) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
+	var told *k8s.Error
+	if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &told) {
 		return err
 	}
 	what := fmt.Sprintf("no container after %s", limit)
@@ -176,7 +177,7 @@ func tooLate(ctx context.Context, client *k8s.Client, namespace, name, container
 	if events := client.Events(evCtx, namespace, name); events != "" {
 		what += " (" + events + ")"
 	}
-	return &k8s.Error{Kind: k8s.KindTimeout, Doing: "waiting for the " + rungNodePod, Object: "pod " + namespace + "/" + name, What: what,
+	return &k8s.Error{Kind: k8s.KindTimeout, Doing: "waiting for the container", Object: "pod " + namespace + "/" + name, What: what,
 		Hint: "`kubectl describe node` tells whether its kubelet and runtime work", Err: err}
 }
 

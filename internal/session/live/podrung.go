@@ -22,6 +22,9 @@ type podRung struct {
 	tried    int
 }
 
+// mostTries bounds the containers that one session adds to a pod.
+const mostTries = 3
+
 // ready is a probe that lies in a container.
 type ready struct {
 	path string
@@ -84,7 +87,7 @@ func (p *podRung) add(ctx context.Context, node inventory.Node, pod *corev1.Pod,
 	p.mu.Lock()
 	next := p.tried
 	p.mu.Unlock()
-	if next >= len(choices) {
+	if next >= min(len(choices), mostTries) {
 		return "", "", &k8s.Error{Kind: k8s.KindOther, Object: "pod " + p.pod, What: "no image at hand starts in this pod",
 			Hint: "name one with a shell with --image"}
 	}

@@ -138,7 +138,7 @@ func (r *runner) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !res.spoke && k8s.IsDenied(res.err) {
+		if !res.spoke && isRefusal(res.err) {
 			r.denied(ctx, res.err)
 			continue
 		}
@@ -148,7 +148,7 @@ func (r *runner) run(ctx context.Context) {
 
 // failed tells what broke, with the pause before the next attempt, and rests.
 func (r *runner) failed(ctx context.Context, pause *backoff, res pumped, rung string) string {
-	wait := pause.pause(res.lasted)
+	wait := pause.pause(res)
 	text := sentence(res.err)
 	st := session.NodeState{State: session.StateUnreachable, Error: text, Rung: rung}
 	if res.spoke {
@@ -267,8 +267,8 @@ func (r *runner) onePod(ctx context.Context, pod string, b *board) {
 			return
 		}
 		st := session.NodeState{State: session.StateUnreachable, Error: sentence(res.err)}
-		wait := pause.pause(res.lasted)
-		if !res.spoke && k8s.IsDenied(res.err) {
+		wait := pause.pause(res)
+		if !res.spoke && isRefusal(res.err) {
 			st.State, wait = session.StateDenied, deniedPause
 		}
 		b.set(pod, st)
@@ -329,6 +329,13 @@ func (b *board) set(pod string, st session.NodeState) {
 func better(a, b session.State) bool {
 	order := []session.State{session.StateDenied, session.StateUnreachable, session.StateConnecting, session.StateStreaming}
 	return slices.Index(order, a) > slices.Index(order, b)
+}
+
+// isRefusal reports whether another rung may serve where this one did not.
+// Credentials that have expired refuse every rung alike, and come back when
+// the operator logs in again.
+func isRefusal(err error) bool {
+	return k8s.IsDenied(err) && k8s.KindOf(err) != k8s.KindUnauthorized
 }
 
 // sentence says in one line what failed.

@@ -238,17 +238,25 @@ type backoff struct{ next time.Duration }
 
 const (
 	firstPause = time.Second
+	// lastPause bounds the pause after a stream that worked, neverPause that
+	// of a node that was never reached: each attempt there costs the API
+	// server a pod.
 	lastPause  = time.Minute
+	neverPause = 5 * time.Minute
 	// steady is how long a stream has to last to count as good.
 	steady = time.Minute
 )
 
-// pause returns how long to wait after an attempt that lasted so long.
-func (b *backoff) pause(lasted time.Duration) time.Duration {
-	if b.next == 0 || lasted >= steady {
+// pause returns how long to wait after an attempt.
+func (b *backoff) pause(res pumped) time.Duration {
+	if b.next == 0 || res.lasted >= steady {
 		b.next = firstPause
 	}
-	p := b.next
-	b.next = min(2*b.next, lastPause)
+	last := neverPause
+	if res.spoke {
+		last = lastPause
+	}
+	p := min(b.next, last)
+	b.next = 2 * p
 	return p
 }
