@@ -67,15 +67,19 @@ func parseCtUDP(b []byte, s *Socket) (ok bool, err error) {
 	var src, dst netip.Addr
 	var sport, dport uint16
 	var inner error
+	note := func(err error) {
+		if inner == nil {
+			inner = err
+		}
+	}
 	err = nlAttrs(b[nfgenmsgSize:], func(kind uint16, v []byte) {
 		if kind != ctaTupleOrig {
 			return
 		}
-		inner = nlAttrs(v, func(kind uint16, v []byte) {
-			var err error
+		note(nlAttrs(v, func(kind uint16, v []byte) {
 			switch kind {
 			case ctaTupleIP:
-				err = nlAttrs(v, func(kind uint16, v []byte) {
+				note(nlAttrs(v, func(kind uint16, v []byte) {
 					switch {
 					case kind == ctaIPv4Src && len(v) == 4:
 						src = netip.AddrFrom4([4]byte(v))
@@ -86,9 +90,9 @@ func parseCtUDP(b []byte, s *Socket) (ok bool, err error) {
 					case kind == ctaIPv6Dst && len(v) == 16:
 						dst = netip.AddrFrom16([16]byte(v)).Unmap()
 					}
-				})
+				}))
 			case ctaTupleProto:
-				err = nlAttrs(v, func(kind uint16, v []byte) {
+				note(nlAttrs(v, func(kind uint16, v []byte) {
 					switch {
 					case kind == ctaProtoNum && len(v) == 1:
 						proto = v[0]
@@ -97,12 +101,9 @@ func parseCtUDP(b []byte, s *Socket) (ok bool, err error) {
 					case kind == ctaProtoDstPort && len(v) == 2:
 						dport = binary.BigEndian.Uint16(v)
 					}
-				})
+				}))
 			}
-			if err != nil {
-				inner = err
-			}
-		})
+		}))
 	})
 	if err == nil {
 		err = inner

@@ -15,15 +15,16 @@ import (
 // errProcfsLine is a line of /proc/net/tcp that does not parse.
 var errProcfsLine = errors.New("line does not parse")
 
-// maxProcfsLine bounds a line of /proc/net/tcp6, which has 150 characters.
-const maxProcfsLine = 4096
+// maxProcfsLine bounds a line of /proc/net/tcp6, which has 150 characters. It
+// is the size of the reader's buffer as well.
+const maxProcfsLine = 64 << 10
 
 // parseProcNet reads /proc/<pid>/net/tcp or tcp6 (proc(5)) and calls emit for
 // every socket. Lines that do not parse are counted and skipped. key turns a
 // tuple into a socket's key, since procfs shows no cookie.
 func parseProcNet(r io.Reader, key func(local, remote netip.AddrPort) uint64, emit func(*Socket)) (bad int, err error) {
 	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 64<<10), maxProcfsLine)
+	sc.Buffer(make([]byte, 0, maxProcfsLine), maxProcfsLine)
 	first := true
 	var s Socket
 	for sc.Scan() {

@@ -1,0 +1,138 @@
+package probe
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"testing"
+)
+
+// ctEntry builds one entry of a tracking table, with a reply tuple behind the
+// original one as the kernel sends it.
+func ctEntry(proto uint8, src, dst netip.AddrPort) []byte {
+	tuple := func(src, dst netip.AddrPort) []byte {
+		from, to := uint16(ctaIPv4Src), uint16(ctaIPv4Dst)
+		if src.Addr().Is6() {
+			from, to = ctaIPv6Src, ctaIPv6Dst
+		}
+		ip := nlAttr(nil, from, src.Addr().AsSlice())
+		ip = nlAttr(ip, to, dst.Addr().AsSlice())
+		l4 := nlAttr(nil, ctaProtoNum, []byte{proto})
+		l4 = nlAttr(l4, ctaProtoSrcPort, binary.BigEndian.AppendUint16(nil, src.Port()))
+		l4 = nlAttr(l4, ctaProtoDstPort, binary.BigEndian.AppendUint16(nil, dst.Port()))
+		return nlAttr(nlAttr(nil, ctaTupleIP|0x8000, ip), ctaTupleProto|0x8000, l4)
+	}
+	b := []byte{familyINET, 0, 0, 0}
+	b = nlAttr(b, ctaTupleOrig|0x8000, tuple(src, dst))
+	b = nlAttr(b, 2|0x8000, tuple(dst, src)) // CTA_TUPLE_REPLY
+	return nlAttr(b, 3, []byte{0, 0, 0, 8})  // CTA_STATUS
+}
+
+func TestParseCtUDP(t *testing.T) {
+	t.Parallel()
+	src4, dst4 := netip.MustParseAddrPort("10.244.1.7:5353"), netip.MustParseAddrPort("20.60.1.4:53")
+	src6, dst6 := netip.MustParseAddrPort("[fd00::7]:5353"), netip.MustParseAddrPort("[2603::4]:53")
+	for name, tc := range map[string]struct {
+		in   []byte
+		want Socket
+		ok   bool
+	}{
+		"IPv4":     {ctEntry(protocolUDP, src4, dst4), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true},
+		"IPv6":     {ctEntry(protocolUDP, src6, dst6), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src6, Remote: dst6}, true},
+		"TCP":      {ctEntry(protocolTCP, src4, dst4), Socket{}, false},
+		"no tuple": {[]byte{2, 0, 0, 0}, Socket{}, false},
+		"a tuple without addresses": {
+			nlAttr([]byte{2, 0, 0, 0}, ctaTupleOrig, nlAttr(nil, ctaTupleProto, nlAttr(nil, ctaProtoNum, []byte{protocolUDP}))), Socket{}, false,
+		},
+	} {
+		var s Socket
+		ok, err := parseCtUDP(tc.in, &s)
+		if err != nil || ok != tc.ok || s != tc.want {
+			t.Errorf("%s: %t, %v, %+v", name, ok, err, s)
+		}
+	}
+}
+
+func TestParseCtCutShort(t *testing.T) {
+	t.Parallel()
+	bad := []byte{9, 0, 1, 0, 0}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		bad = []byte{0, 9, 0, 1, 0}
+	}
+	head := []byte{2, 0, 0, 0}
+	ip := nlAttr(nil, ctaTupleIP, bad)
+	l4 := nlAttr(nil, ctaTupleProto, bad)
+	for name, in := range map[string][]byte{
+		"no header":        {2, 0, 0},
+		"the entry":        append(head, bad...),
+		"its tuple":        nlAttr(head, ctaTupleOrig, bad),
+		"its addresses":    nlAttr(head, ctaTupleOrig, ip),
+		"its protocol":     nlAttr(head, ctaTupleOrig, l4),
+		"then a good part": nlAttr(head, ctaTupleOrig, nlAttr(ip, ctaTupleProto, nlAttr(nil, ctaProtoNum, []byte{protocolUDP}))),
+	} {
+		var s Socket
+		if ok, err := parseCtUDP(in, &s); ok || !errors.Is(err, errNetlinkShort) {
+			t.Errorf("%s: %t, %v", name, ok, err)
+		}
+	}
+	var st ctStats
+	if err := parseCtStats([]byte{2}, false, &st); !errors.Is(err, errNetlinkShort) {
+		t.Error(err)
+	}
+}
+
+func TestParseCtStats(t *testing.T) {
+	t.Parallel()
+	number := func(dst []byte, kind uint16, n uint32) []byte {
+		return nlAttr(dst, kind, binary.BigEndian.AppendUint32(nil, n))
+	}
+	head := []byte{0, 0, 0, 0}
+	global := number(number(head, ctaStatsGlobalCount, 1234), ctaStatsGlobalMax, 262144)
+	cpu := number(number(number(head, ctaStatsInsertFailed, 3), ctaStatsDrop, 5), ctaStatsEarlyDrop, 7)
+	cpu = nlAttr(cpu, ctaStatsDrop, []byte{1, 2}) // another kernel's idea of it
+	var st ctStats
+	for range 2 { // two CPUs
+		if err := parseCtStats(cpu, true, &st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := parseCtStats(global, false, &st); err != nil {
+		t.Fatal(err)
+	}
+	want := ctStats{count: 1234, max: 262144, insertFailed: 6, drop: 10, earlyDrop: 14}
+	if st != want {
+		t.Errorf("got %+v, want %+v", st, want)
+	}
+}
+
+// The two requests differ by the filter alone, which old kernels refuse.
+func TestCtUDPRequest(t *testing.T) {
+	t.Parallel()
+	with, without := ctUDPRequest(familyINET, true), ctUDPRequest(familyINET, false)
+	if len(without) != nlHeaderSize+nfgenmsgSize || without[nlHeaderSize] != familyINET {
+		t.Errorf("without a filter: % x", without)
+	}
+	found := map[uint16]bool{}
+	if err := nlAttrs(with[nlHeaderSize+nfgenmsgSize:], func(kind uint16, _ []byte) { found[kind] = true }); err != nil {
+		t.Fatal(err)
+	}
+	if !found[ctaTupleOrig] || !found[ctaFilter] || len(found) != 2 {
+		t.Errorf("with a filter: %v", found)
+	}
+	if size := binary.NativeEndian.Uint32(with); int(size) != len(with) {
+		t.Errorf("the header says %d of %d bytes", size, len(with))
+	}
+}
+
+func FuzzParseCt(f *testing.F) {
+	f.Add(ctEntry(protocolUDP, netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2")), true)
+	f.Add([]byte{2, 0, 0, 0}, false)
+	f.Fuzz(func(t *testing.T, in []byte, perCPU bool) {
+		var s Socket
+		if ok, err := parseCtUDP(in, &s); ok && (err != nil || !s.Local.Addr().IsValid() || !s.Remote.Addr().IsValid()) {
+			t.Errorf("%+v, %v", s, err)
+		}
+		var st ctStats
+		_ = parseCtStats(in, perCPU, &st) // any answer but a panic
+	})
+}
