@@ -150,8 +150,10 @@ func TestEmptyCluster(t *testing.T) {
 		t.Errorf("exit code %d, want 0; stderr %q", res.code, res.stderr)
 	}
 	for _, n := range r.Nodes {
-		if n.Verdict != "healthy" || *n.EstablishedPublic != 0 || *n.Ports.Max != 0 {
-			t.Errorf("%s: %s, %d established, at most %d ports", n.Name, n.Verdict, *n.EstablishedPublic, *n.Ports.Max)
+		// Sockets of earlier tests may still be in TIME_WAIT: those count for
+		// the estimate, and for nothing that is open.
+		if n.Verdict != "healthy" || *n.EstablishedPublic != 0 || *n.SynSentPublic != 0 || *n.Ports.Min != 0 {
+			t.Errorf("%s: %s, %d established, %d attempting, at least %d ports", n.Name, n.Verdict, *n.EstablishedPublic, *n.SynSentPublic, *n.Ports.Min)
 		}
 	}
 	if len(r.Nodes) != 3 {

@@ -78,8 +78,10 @@ func walkTerminal(t *testing.T) {
 				t.Errorf("the gateway says %d meanwhile", want)
 			}
 			term.keys("?")
-			term.shows(`quit`)
+			term.shows(`esc close`)
+			// Two escapes in one read would be one key with alt.
 			term.keys("Escape")
+			term.shows(`(?m)^▌20\.60\.1\.9:443`)
 			term.keys("Escape")
 			term.shows(`(?m)^▌shop/leaker-`)
 			term.keys("Escape")

@@ -22,8 +22,15 @@ type reportFlags struct {
 	duration       time.Duration
 }
 
-// maxReach bounds how long a report waits for nodes before its window begins.
-const maxReach = 60 * time.Second
+// How long a report waits before its window begins.
+const (
+	// maxReach bounds the wait for nodes that are being reached.
+	maxReach = 60 * time.Second
+	// maxEmpty bounds the wait for any node to appear at all, and maxBlind
+	// that when the source has said what is wrong.
+	maxEmpty = 15 * time.Second
+	maxBlind = 2 * time.Second
+)
 
 func newReport(o *options) *cobra.Command {
 	f := reportFlags{output: "table", source: "live", duration: 10 * time.Second}
@@ -136,6 +143,9 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 
 	giveUp := time.NewTimer(maxReach)
 	defer giveUp.Stop()
+	empty := time.NewTimer(maxEmpty)
+	defer empty.Stop()
+	blind := false
 	var window <-chan time.Time
 	var began time.Time
 	start := func() {
@@ -162,13 +172,24 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 				return nil, 0, err
 			}
 			return pic, took, nil
+		case <-empty.C:
+			if pic := s.Snapshot(); len(pic.Nodes) == 0 {
+				cancel()
+				<-ended // why it ended is known better
+				return pic, 0, nil
+			}
 		case _, more := <-s.Changed():
-			if more && window == nil && settled(s.Snapshot()) {
+			pic := s.Snapshot()
+			if more && window == nil && settled(pic) {
 				start()
+			}
+			if len(pic.Nodes) == 0 && pic.Problem != "" && !blind {
+				blind = true
+				empty.Reset(maxBlind)
 			}
 			if !more {
 				// The end is told by ended as well.
-				pic := s.Snapshot()
+				pic = s.Snapshot()
 				if err := <-ended; err != nil {
 					return nil, 0, err
 				}
