@@ -26,6 +26,7 @@ func (s *Session) Snapshot() *Snapshot {
 		Cluster: s.cluster, Problem: s.problem, Done: s.done,
 	}
 	pic.Cluster.Provider = s.provider()
+	pic.Loss.EventsLost = s.refused
 	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 		n := s.nodes[name]
 		if n.built == nil || !n.wake.After(s.now) {
@@ -72,14 +73,13 @@ func (s *Session) build(n *node) {
 	byOwner := make(map[Key]*Owner)
 	loads := make(map[snat.Dest]snat.Load)
 	perOwner := make(map[Key][]snat.Load)
-	since := n.countingSince()
 	for k, f := range n.flows {
 		o := byOwner[k.owner]
 		if o == nil {
 			o = s.owner(n, k.owner)
 			byOwner[k.owner] = o
 		}
-		d := s.dest(n, o, f, now, since)
+		d := s.dest(n, o, f, now)
 		o.Dests = append(o.Dests, d)
 		add(&o.Counts, d)
 		if d.Eligible && d.Protocol == snat.TCP {
@@ -125,17 +125,6 @@ func fillStream(out *Node, st *stream) {
 			out.Conntrack = &st.conntrack[i]
 		}
 	}
-}
-
-// countingSince is when rates began to be counted on a node.
-func (n *node) countingSince() time.Time {
-	var since time.Time
-	for _, st := range n.streams {
-		if since.IsZero() || st.since.Before(since) {
-			since = st.since
-		}
-	}
-	return since
 }
 
 // judge gives the node its verdict.
@@ -206,21 +195,25 @@ func isUnitName(s string) bool {
 }
 
 // dest makes the picture of a destination.
-func (s *Session) dest(n *node, o *Owner, f *flow, now, since time.Time) *Dest {
+func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 	d := &Dest{
 		Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP], Class: s.class.Classify(f.key.dest.IP),
-		Established: int(f.established), Closing: int(f.closing), SynSent: int(f.synSent), TimeWait: int(f.timeWait),
-		Cooling:        f.cooling.at(now),
-		OpensPerSecond: f.opens.perSecond(now, since), ClosesPerSecond: f.closes.perSecond(now, since),
-		FailedPerSecond: f.fails.perSecond(now, since),
+		Cooling: f.cooling.at(now),
+	}
+	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
+	if st := f.stream; f.epoch == st.epoch {
+		at := st.asOf(now)
+		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
+		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
 	}
 	// The balancer holds a port at least as long as the kernel holds the tuple.
 	if d.Protocol == snat.TCP {
 		d.Cooling = max(d.Cooling, d.TimeWait)
 	}
-	if f.detailed && s.focused(n.name, o.Key) {
-		d.Detailed = true
-		d.Processes = s.processes(o, f.processes)
+	if s.focused(n.name, o.Key) {
+		if list, ok := f.processes(); ok {
+			d.Detailed, d.Processes = true, s.processes(o, list)
+		}
 	}
 	return d
 }
@@ -244,9 +237,9 @@ func (s *Session) processes(o *Owner, list []wire.Process) []Process {
 
 // add counts a destination for its owner.
 func add(c *Counts, d *Dest) {
-	if d.Protocol == snat.UDP {
-		c.All += d.Established
-		if d.Eligible {
+	if d.Protocol != snat.TCP {
+		c.All += d.Open() + d.SynSent
+		if d.Eligible && d.Protocol == snat.UDP {
 			c.UDPFlows += d.Established
 		}
 		return

@@ -2,6 +2,7 @@ package session
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -15,30 +16,66 @@ type flowKey struct {
 }
 
 // flow is what is remembered of a destination between ticks. It outlives the
-// probe's row for as long as the balancer may hold a port of it.
+// probe's rows for as long as the balancer may hold a port of it.
 type flow struct {
-	key                                     flowKey
-	established, closing, synSent, timeWait uint32
-	processes                               []wire.Process
-	detailed                                bool
-	opens, closes, fails                    rate
-	cooling                                 coolingRing
+	key flowKey
+	// rows are what probes say of the flow now. One as a rule; but two owners
+	// of a stream may turn out to be one of ours, and then they add up.
+	rows []*streamRow
+	// stream told the flow last, and epoch is which of its starts: rates are
+	// counted within one.
+	stream               *stream
+	epoch                uint32
+	opens, closes, fails rate
+	cooling              coolingRing
 }
 
-func (f *flow) live() bool { return f.established+f.closing+f.synSent+f.timeWait > 0 }
+// gauges are numbers of sockets.
+type gauges struct{ established, closing, synSent, timeWait uint32 }
 
-// setGauges takes a row's gauges and, when it has them, its processes.
-func (f *flow) setGauges(r *wire.Row) {
-	f.established, f.closing, f.synSent, f.timeWait = r.Established, r.Closing, r.SynSent, r.TimeWait
-	if r.Detailed {
-		f.detailed, f.processes = true, r.Processes
+// gauges adds up what the rows say.
+func (f *flow) gauges() (established, closing, synSent, timeWait int) {
+	for _, r := range f.rows {
+		established += int(r.established)
+		closing += int(r.closing)
+		synSent += int(r.synSent)
+		timeWait += int(r.timeWait)
+	}
+	return established, closing, synSent, timeWait
+}
+
+// idle reports whether nothing of the flow is left to remember.
+func (f *flow) idle(now time.Time) bool {
+	return len(f.rows) == 0 && f.cooling.at(now) == 0 &&
+		now.Sub(f.fails.at) > 2*rateMemory && now.Sub(f.opens.at) > 2*rateMemory
+}
+
+// attach adds a row. Rates start anew with a stream's start: what was counted
+// before a gap says nothing of after.
+func (f *flow) attach(st *stream, r *streamRow) {
+	f.rows = append(f.rows, r)
+	if f.stream != st || f.epoch != st.epoch {
+		f.stream, f.epoch = st, st.epoch
+		f.opens, f.closes, f.fails = rate{}, rate{}, rate{}
 	}
 }
 
-// silence says that the probe no longer sees anything of the flow.
-func (f *flow) silence() {
-	f.established, f.closing, f.synSent, f.timeWait = 0, 0, 0, 0
-	f.processes = nil
+// detach says that the probe no longer sees anything of a row.
+func (f *flow) detach(r *streamRow) {
+	if i := slices.Index(f.rows, r); i >= 0 {
+		f.rows = slices.Delete(f.rows, i, i+1)
+	}
+}
+
+// processes merges what the rows say of their processes; ok is false when no
+// row has detail.
+func (f *flow) processes() (list []wire.Process, ok bool) {
+	for _, r := range f.rows {
+		if r.detailed {
+			list, ok = append(list, r.processes...), true
+		}
+	}
+	return list, ok
 }
 
 // rateMemory is the time constant of the rates: long enough to be read, short
@@ -51,35 +88,37 @@ type rate struct {
 	at       time.Time
 }
 
-// add counts n events that happened up to now.
-func (r *rate) add(n uint32, now time.Time) {
+// settled is the share of a steady rate that its mean shows after a time.
+func settled(after time.Duration) float64 {
+	return -math.Expm1(-after.Seconds() / rateMemory.Seconds())
+}
+
+// add counts n events that were spread over the time that ended now.
+func (r *rate) add(n uint32, over time.Duration, now time.Time) {
 	if n == 0 {
 		return
 	}
 	r.decay(now)
-	r.weighted += float64(n) / rateMemory.Seconds()
+	r.weighted += float64(n) / over.Seconds() * settled(over)
 }
 
 func (r *rate) decay(now time.Time) {
 	if dt := now.Sub(r.at); !r.at.IsZero() && dt > 0 {
-		r.weighted *= math.Exp(-dt.Seconds() / rateMemory.Seconds())
+		r.weighted *= 1 - settled(dt)
 	}
 	r.at = now
 }
 
-// perSecond reads the rate. since is when events began to be counted: a mean
-// that has not run long is corrected for it, so that the first figures are
-// already right.
-func (r *rate) perSecond(now, since time.Time) float64 {
-	if r.weighted == 0 {
+// perSecond reads the rate as it was at a time. counted is for how long events
+// have been counted: a mean that has not run long is corrected for it, so that
+// the first figures are already right.
+func (r *rate) perSecond(at time.Time, counted time.Duration) float64 {
+	if r.weighted == 0 || counted <= 0 {
 		return 0
 	}
-	w := r.weighted
-	if dt := now.Sub(r.at); dt > 0 {
-		w *= math.Exp(-dt.Seconds() / rateMemory.Seconds())
-	}
-	if age := now.Sub(since); age > 0 {
-		w /= 1 - math.Exp(-age.Seconds()/rateMemory.Seconds())
+	w := r.weighted / settled(counted)
+	if dt := at.Sub(r.at); dt > 0 {
+		w *= 1 - settled(dt)
 	}
 	if w < 0.005 { // below what any page shows
 		return 0

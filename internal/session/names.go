@@ -18,19 +18,28 @@ type names struct {
 	// byIP names addresses: pods, services, nodes. Addresses of pods on the
 	// host's network are the node's.
 	byIP map[netip.Addr]string
-	// perNode counts the pods of a node.
-	perNode map[string]int
 }
 
 func newNames() *names {
 	return &names{
 		nodes: make(map[string]inventory.Node), pods: make(map[string]inventory.Pod), services: make(map[string]inventory.Service),
-		alias: make(map[string]string), byIP: make(map[netip.Addr]string), perNode: make(map[string]int),
+		alias: make(map[string]string), byIP: make(map[netip.Addr]string),
 	}
 }
 
 // apply takes a change and reports whether the set of nodes has changed.
 func (n *names) apply(c *inventory.Change) (nodes bool) {
+	// What is gone goes first: its address or name may be another's by now.
+	for _, name := range c.GoneNodes {
+		n.dropNode(clean(name))
+		nodes = true
+	}
+	for _, uid := range c.GonePods {
+		n.dropPod(clean(uid))
+	}
+	for _, uid := range c.GoneServices {
+		n.dropService(clean(uid))
+	}
 	for _, node := range c.Nodes {
 		if node.Name = clean(node.Name); node.Name == "" {
 			continue
@@ -43,27 +52,19 @@ func (n *names) apply(c *inventory.Change) (nodes bool) {
 		}
 		nodes = true
 	}
-	for _, name := range c.GoneNodes {
-		n.dropNode(name)
-		nodes = true
-	}
 	for _, p := range c.Pods {
+		p.UID = clean(p.UID)
 		n.dropPod(p.UID)
 		n.addPod(p)
 	}
-	for _, uid := range c.GonePods {
-		n.dropPod(uid)
-	}
 	for _, s := range c.Services {
+		s.UID = clean(s.UID)
 		n.dropService(s.UID)
 		s.Namespace, s.Name = clean(s.Namespace), clean(s.Name)
 		n.services[s.UID] = s
-		for _, ip := range s.ClusterIPs {
+		for _, ip := range addresses(s.ClusterIPs) {
 			n.byIP[ip] = s.Name + "." + s.Namespace + ".svc"
 		}
-	}
-	for _, uid := range c.GoneServices {
-		n.dropService(uid)
 	}
 	return nodes
 }
@@ -74,8 +75,8 @@ func (n *names) addPod(p inventory.Pod) {
 	}
 	p.Namespace, p.Name, p.Phase = clean(p.Namespace), clean(p.Name), clean(p.Phase)
 	p.Workload.Kind, p.Workload.Name = clean(p.Workload.Kind), clean(p.Workload.Name)
+	p.IPs = addresses(p.IPs)
 	n.pods[p.UID] = p
-	n.perNode[p.Node]++
 	if p.ConfigHash != "" {
 		n.alias[p.ConfigHash] = p.UID
 	}
@@ -99,7 +100,6 @@ func (n *names) dropPod(uid string) {
 		return
 	}
 	delete(n.pods, uid)
-	n.perNode[p.Node]--
 	if p.ConfigHash != "" && n.alias[p.ConfigHash] == uid {
 		delete(n.alias, p.ConfigHash)
 	}
@@ -121,8 +121,10 @@ func (n *names) dropService(uid string) {
 		return
 	}
 	delete(n.services, uid)
-	for _, ip := range s.ClusterIPs {
-		delete(n.byIP, ip)
+	for _, ip := range addresses(s.ClusterIPs) {
+		if n.byIP[ip] == s.Name+"."+s.Namespace+".svc" {
+			delete(n.byIP, ip)
+		}
 	}
 }
 
@@ -133,7 +135,9 @@ func (n *names) dropNode(name string) {
 	}
 	delete(n.nodes, name)
 	for _, ip := range nodeAddrs(node) {
-		delete(n.byIP, ip)
+		if n.byIP[ip] == name {
+			delete(n.byIP, ip)
+		}
 	}
 }
 
@@ -168,7 +172,7 @@ func nodeAddrs(n inventory.Node) []netip.Addr {
 	var out []netip.Addr
 	for _, s := range append([]string{n.InternalIP}, n.ExternalIPs...) {
 		if ip, err := netip.ParseAddr(s); err == nil {
-			out = append(out, ip)
+			out = append(out, address(ip))
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -48,24 +49,30 @@ func (n *node) flow(k flowKey) *flow {
 	return f
 }
 
-// ownerKey names an owner across streams and gaps, and remembers it.
-func (n *node) ownerKey(st *stream, o *wire.Owner) Key {
-	seen := ownerSeen{podUID: o.PodUID, wire: *o}
-	if st.podUID != "" {
-		seen.podUID = st.podUID
-	}
-	key := Key("host/" + o.Unit)
+// ownerKey names an owner across streams and gaps, and says what names its
+// pod: a UID, a static pod's hash or a container; "" when it has none.
+func ownerKey(st *stream, o *wire.Owner) (key Key, podUID string) {
 	switch {
-	case seen.podUID != "":
-		key = Key("pod/" + seen.podUID)
-	case !o.HostNetwork && len(o.ContainerIDs) > 0:
+	case st.podUID != "":
+		podUID = st.podUID
+	case o.PodUID != "":
+		podUID = o.PodUID
+	case len(o.ContainerIDs) > 0:
 		// A private cgroup namespace hides the pod's UID: the container tells.
-		seen.podUID = o.ContainerIDs[0]
-		key = Key("pod/" + seen.podUID)
-	case !o.HostNetwork:
-		key = Key("netns/" + o.Unit)
+		podUID = o.ContainerIDs[0]
+	case o.HostNetwork:
+		return Key("host/" + o.Unit), ""
+	default:
+		// The same command may run in many namespaces.
+		return Key("netns/" + strconv.FormatUint(o.NetNS, 10) + "/" + o.Unit), ""
 	}
-	n.owners[key] = seen
+	return Key("pod/" + podUID), podUID
+}
+
+// remember keeps what a probe said of an owner, and returns the owner's key.
+func (n *node) remember(st *stream, o *wire.Owner) Key {
+	key, podUID := ownerKey(st, o)
+	n.owners[key] = ownerSeen{podUID: podUID, wire: *o}
 	return key
 }
 
@@ -83,7 +90,7 @@ func (n *node) stream(podUID string) *stream {
 func (n *node) tidy(now time.Time) {
 	used := make(map[Key]bool, len(n.owners))
 	for k, f := range n.flows {
-		if !f.live() && f.cooling.at(now) == 0 && now.Sub(f.fails.at) > 2*rateMemory && now.Sub(f.opens.at) > 2*rateMemory {
+		if f.idle(now) {
 			delete(n.flows, k)
 			continue
 		}

@@ -33,12 +33,17 @@ type Session struct {
 	nodes   map[string]*node
 	names   *names
 	cluster Cluster
+	guess   snat.Provider
 	problem string
 	done    bool
 	started time.Time
 	now     time.Time
 	class   *snat.Classifier
-	// classes remembers answers for addresses while class lives.
+	// gone holds the nodes that left the cluster: a late word of theirs does
+	// not bring them back.
+	gone map[string]bool
+	// refused counts events beyond the bounds.
+	refused uint64
 	picture *Snapshot
 	dirty   bool
 	focus   wish
@@ -58,7 +63,7 @@ type wish struct {
 // New returns an empty session.
 func New(opts Options) *Session {
 	return &Session{
-		opts: opts, nodes: make(map[string]*node), names: newNames(),
+		opts: opts, guess: snat.ProviderUnknown, nodes: make(map[string]*node), names: newNames(), gone: make(map[string]bool),
 		class:   snat.NewClassifier(opts.Private...),
 		picture: &Snapshot{}, changed: make(chan struct{}, 1),
 	}
@@ -92,9 +97,20 @@ func (s *Session) Put(e Event) {
 	if s.done {
 		return
 	}
+	e.Node, e.PodUID = clean(e.Node), clean(e.PodUID)
 	s.apply(e)
+	if e.Objects != nil || e.Node == s.focus.node {
+		s.refocus()
+	}
+	s.signal()
+}
+
+// signal says that the picture has changed.
+func (s *Session) signal() {
 	s.dirty = true
-	s.refocus()
+	if s.done {
+		return // the channel is closed
+	}
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -113,14 +129,27 @@ func (s *Session) apply(e Event) {
 		c := e.Cluster
 		s.cluster = Cluster{Context: clean(c.Context), ServerVersion: clean(c.ServerVersion), Source: clean(c.Source), Provider: s.cluster.Provider}
 		if c.Provider != "" {
-			s.cluster.Provider = c.Provider
+			s.cluster.Provider = snat.Provider(clean(string(c.Provider)))
 		}
+		s.rebuild()
 	case e.Objects != nil:
 		s.objects(e.Objects)
 	case e.Problem != nil:
 		s.problem = clean(*e.Problem)
-	case e.Node != "":
-		s.nodeEvent(s.node(clean(e.Node)), e)
+	case e.Node != "" && !s.gone[e.Node]:
+		n := s.node(e.Node)
+		if n == nil || len(n.streams) >= maxNodeStreams && n.streams[e.PodUID] == nil {
+			s.refused++
+			return
+		}
+		s.nodeEvent(n, e)
+	}
+}
+
+// rebuild says that the pictures of all nodes are old.
+func (s *Session) rebuild() {
+	for _, n := range s.nodes {
+		n.built = nil
 	}
 }
 
@@ -129,6 +158,7 @@ func (s *Session) nodeEvent(n *node, e Event) {
 	switch {
 	case e.State != nil:
 		n.state = *e.State
+		n.state.State = State(clean(string(n.state.State)))
 		n.state.Error, n.state.Progress, n.state.Rung = clean(n.state.Error), clean(n.state.Progress), clean(n.state.Rung)
 		n.state.Scoped = cleanAll(n.state.Scoped)
 	case e.Hello != nil:
@@ -153,23 +183,27 @@ func (s *Session) nodeEvent(n *node, e Event) {
 
 func (s *Session) objects(c *inventory.Change) {
 	for _, name := range c.GoneNodes {
+		name = clean(name)
 		delete(s.nodes, name)
+		s.gone[name] = true
 	}
 	if s.names.apply(c) {
 		s.class = snat.NewClassifier(append(s.names.ranges(), s.opts.Private...)...)
+		s.guess = s.guessProvider()
 		for name := range s.names.nodes {
+			delete(s.gone, name)
 			s.node(name)
 		}
 	}
 	// Names of pods and addresses stand on every node's pages.
-	for _, n := range s.nodes {
-		n.built = nil
-	}
+	s.rebuild()
 }
 
+// node returns a node's changing side, making it when it is new; nil when
+// there are too many.
 func (s *Session) node(name string) *node {
 	n := s.nodes[name]
-	if n == nil {
+	if n == nil && len(s.nodes) < maxNodes {
 		n = newNode(name)
 		s.nodes[name] = n
 	}
@@ -184,6 +218,12 @@ func (s *Session) provider() snat.Provider {
 	if s.cluster.Provider != "" {
 		return s.cluster.Provider
 	}
+	return s.guess
+}
+
+// guessProvider reads the provider from the nodes' provider IDs; the first
+// node by name that tells decides.
+func (s *Session) guessProvider() snat.Provider {
 	for _, name := range slices.Sorted(maps.Keys(s.names.nodes)) {
 		if p := snat.FromProviderID(s.names.nodes[name].ProviderID); p != snat.ProviderUnknown {
 			return p
@@ -196,29 +236,47 @@ func (s *Session) provider() snat.Provider {
 func (s *Session) FocusOn(nodeName string, owner Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	was := s.focus
 	s.focus.node, s.focus.owner, s.focus.all = nodeName, owner, false
 	s.refocus()
+	// Detail that is there already (a recording's) is shown without waiting
+	// for an event, which may never come.
+	switch {
+	case was.all:
+		s.rebuild()
+	case was.node == nodeName && was.owner == owner:
+		return
+	default:
+		for _, name := range []string{was.node, nodeName} {
+			if n := s.nodes[name]; n != nil {
+				n.built = nil
+			}
+		}
+	}
+	s.signal()
 }
 
 // FocusAll asks for the processes of every owner: what a report needs.
 func (s *Session) FocusAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.focus = wish{all: true}
+	s.focus = wish{all: true, sent: s.focus.sent}
 	s.refocus()
+	s.rebuild()
+	s.signal()
 }
 
 // refocus tells the source what is wanted, when that has changed: an owner's
 // number changes when its probe starts anew.
 func (s *Session) refocus() {
-	if s.source == nil {
+	if s.source == nil || s.done {
 		return
 	}
 	want := Focus{All: s.focus.all, Node: s.focus.node}
 	if n := s.nodes[s.focus.node]; n != nil && !want.All {
 		for _, st := range n.streams {
 			for id, o := range st.owners {
-				if n.ownerKey(st, o) == s.focus.owner {
+				if key, _ := ownerKey(st, o); key == s.focus.owner {
 					want.Owners = append(want.Owners, id)
 				}
 			}
@@ -242,9 +300,8 @@ func clean(text string) string {
 }
 
 func cleanAll(texts []string) []string {
-	const most = 32
-	out := make([]string, 0, min(len(texts), most))
-	for _, t := range texts[:min(len(texts), most)] {
+	out := make([]string, 0, min(len(texts), maxTexts))
+	for _, t := range texts[:min(len(texts), maxTexts)] {
 		out = append(out, clean(t))
 	}
 	return out

@@ -1,49 +1,94 @@
 package session
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/probe/wire"
 )
 
-// Bounds of what one stream may make a session remember. A node's probe tells
-// apart 20,000 destinations at the most; whoever sends more is not ours.
+// Bounds of what a source may make a session remember. A node's probe tells
+// apart 100,000 destinations at the most; whoever sends more is not ours. A
+// node's flows outlive its rows while they cool down.
 const (
 	maxStreamRows   = 100_000
 	maxStreamOwners = 20_000
+	maxNodeFlows    = 200_000
+	maxNodeStreams  = 1_000
+	maxNodes        = 10_000
 	maxTextBytes    = 1024
+	maxTexts        = 64
 )
 
 // stream is one probe's side of a node: the whole node, or one pod of it.
 type stream struct {
 	podUID string
 	hello  *wire.Hello
-	// since is when rates began to be counted; last when a tick came.
-	since, last time.Time
-	owners      map[uint32]*wire.Owner
-	rows        map[uint32]*streamRow
-	loss        wire.Loss
-	cost        wire.Cost
-	problems    []string
-	conntrack   []wire.Conntrack
+	// last is when a tick came; counted is for how long events have been
+	// counted since the stream began, and epoch how often it has begun.
+	last      time.Time
+	counted   time.Duration
+	epoch     uint32
+	owners    map[uint32]*wire.Owner
+	rows      map[uint32]*streamRow
+	loss      wire.Loss
+	cost      wire.Cost
+	problems  []string
+	conntrack []wire.Conntrack
 	// refused counts rows and owners beyond the bounds.
 	refused uint64
 }
 
+// streamRow is a destination of an owner, as one probe tells it.
 type streamRow struct {
-	owner uint32
-	flow  *flow
+	flow *flow
+	gauges
+	detailed  bool
+	processes []wire.Process
 }
 
 func newStream(podUID string) *stream {
 	return &stream{podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*streamRow)}
 }
 
+// interval is the time between ticks.
+func (st *stream) interval() time.Duration {
+	if st.hello == nil {
+		return time.Second
+	}
+	return time.Duration(min(max(st.hello.IntervalMillis, 100), time.Minute.Milliseconds())) * time.Millisecond
+}
+
+// asOf is the time that rates are read at: they stand still between two ticks,
+// and fade when ticks fail to come.
+func (st *stream) asOf(now time.Time) time.Time {
+	if late := now.Add(-2 * st.interval()); late.After(st.last) {
+		return late
+	}
+	return st.last
+}
+
+// elapse returns the time that a tick covers and counts it.
+func (st *stream) elapse(t *wire.Tick, now time.Time) time.Duration {
+	over := time.Duration(t.ElapsedNanos)
+	if over <= 0 {
+		over = now.Sub(st.last)
+	}
+	if over <= 0 || over > time.Hour {
+		over = st.interval()
+	}
+	st.counted += over
+	return over
+}
+
 // apply takes a tick into the node's flows.
 func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration) {
+	var over time.Duration
 	if t.Full {
-		st.reset(now)
+		st.reset()
+	} else {
+		over = st.elapse(t, now)
 	}
 	st.last, st.loss, st.cost = now, t.Loss, t.Cost
 	st.problems = cleanAll(t.Problems)
@@ -51,20 +96,14 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration
 		st.conntrack = t.Conntrack
 	}
 	for i := range t.Owners {
-		o := &t.Owners[i]
-		if st.owners[o.ID] == nil && len(st.owners) >= maxStreamOwners {
-			st.refused++
-			continue
-		}
-		o.Unit, o.PodUID = clean(o.Unit), clean(o.PodUID)
-		st.owners[o.ID] = o
+		st.owner(n, t.Owners[i])
 	}
 	for i := range t.Rows {
-		st.row(n, &t.Rows[i], t.Full, now, hold)
+		st.row(n, &t.Rows[i], over, now, hold)
 	}
 	for _, id := range t.GoneRows {
 		if r := st.rows[id]; r != nil {
-			r.flow.silence()
+			r.flow.detach(r)
 			delete(st.rows, id)
 		}
 	}
@@ -73,46 +112,84 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration
 	}
 }
 
-func (st *stream) row(n *node, r *wire.Row, full bool, now time.Time, hold time.Duration) {
+func (st *stream) owner(n *node, o wire.Owner) {
+	if st.owners[o.ID] == nil && len(st.owners) >= maxStreamOwners {
+		st.refused++
+		return
+	}
+	o.Unit, o.PodUID = clean(o.Unit), clean(o.PodUID)
+	o.ContainerIDs, o.IPs = cleanAll(o.ContainerIDs), addresses(o.IPs)
+	st.owners[o.ID] = &o
+	n.remember(st, &o)
+}
+
+// row takes what a tick says of a destination. over is the time that the
+// tick's events are spread over; 0 for a full tick, which counts none.
+func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, hold time.Duration) {
 	sr := st.rows[r.ID]
 	if sr == nil {
 		o := st.owners[r.Owner]
-		if o == nil || !r.IP.IsValid() || len(st.rows) >= maxStreamRows {
+		if o == nil || !r.IP.IsValid() || len(st.rows) >= maxStreamRows || len(n.flows) >= maxNodeFlows {
 			st.refused++
 			return
 		}
-		key := flowKey{
-			owner: n.ownerKey(st, o),
-			dest:  snat.Dest{Protocol: snat.Protocol(r.Protocol), IP: r.IP.Unmap().WithZone(""), Port: r.Port},
-		}
-		sr = &streamRow{owner: r.Owner, flow: n.flow(key)}
+		sr = &streamRow{flow: n.flow(flowKey{
+			owner: n.remember(st, o),
+			dest:  snat.Dest{Protocol: snat.Protocol(r.Protocol), IP: address(r.IP), Port: r.Port},
+		})}
+		sr.flow.attach(st, sr)
 		st.rows[r.ID] = sr
 	}
-	for i := range r.Processes {
-		r.Processes[i].Command = clean(r.Processes[i].Command)
+	sr.gauges = gauges{r.Established, r.Closing, r.SynSent, r.TimeWait}
+	if r.Detailed {
+		sr.detailed, sr.processes = true, cleanProcesses(r.Processes)
 	}
-	f := sr.flow
-	f.setGauges(r)
-	closes := r.Closes
-	if full {
+	f, closes := sr.flow, r.Closes
+	if over == 0 {
 		// What was found closed may be known already from before a gap.
-		closes -= min(closes, uint32(max(0, f.cooling.at(now)))) //nolint:gosec // a count of ports
+		closes -= uint32(min(int64(closes), int64(f.cooling.at(now))))
 	} else {
-		f.opens.add(r.Opens, now)
-		f.closes.add(r.Closes, now)
-		f.fails.add(r.Fails, now)
+		f.opens.add(r.Opens, over, now)
+		f.closes.add(r.Closes, over, now)
+		f.fails.add(r.Fails, over, now)
 	}
 	if f.key.dest.Protocol == snat.TCP {
 		f.cooling.add(closes, now, hold)
 	}
 }
 
+func cleanProcesses(list []wire.Process) []wire.Process {
+	out := make([]wire.Process, len(list))
+	for i, p := range list {
+		p.Command = clean(p.Command)
+		out[i] = p
+	}
+	return out
+}
+
 // reset forgets what the stream said before: a probe starts anew.
-func (st *stream) reset(now time.Time) {
+func (st *stream) reset() {
 	for _, r := range st.rows {
-		r.flow.silence()
+		r.flow.detach(r)
 	}
 	clear(st.rows)
 	clear(st.owners)
-	st.since, st.conntrack = now, nil
+	st.conntrack, st.counted, st.refused = nil, 0, 0
+	st.epoch++
+}
+
+// address is an IP as a page may show it: a zone is free text.
+func address(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
+
+func addresses(list []netip.Addr) []netip.Addr {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]netip.Addr, 0, len(list))
+	for _, ip := range list {
+		if ip.IsValid() {
+			out = append(out, address(ip))
+		}
+	}
+	return out
 }
