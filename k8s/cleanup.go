@@ -36,9 +36,15 @@ type Left struct {
 // Find lists the pods that snattop made; an empty namespace means all of
 // them, an empty session every session. It is one request.
 func (c *Client) Find(ctx context.Context, namespace, session string) ([]Left, error) {
+	found, _, err := c.find(ctx, namespace, session)
+	return found, err
+}
+
+// find also returns the version that a watch can go on from.
+func (c *Client) find(ctx context.Context, namespace, session string) ([]Left, string, error) {
 	l, err := c.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: nodepod.Selector(session)})
 	if err != nil {
-		return nil, Doing(err, "listing snattop's pods", where(namespace))
+		return nil, "", Doing(err, "listing snattop's pods", where(namespace))
 	}
 	out := make([]Left, 0, len(l.Items))
 	for i := range l.Items {
@@ -51,7 +57,7 @@ func (c *Client) Find(ctx context.Context, namespace, session string) ([]Left, e
 			Phase: string(p.Status.Phase), Created: p.CreationTimestamp.Time, uid: p.UID,
 		})
 	}
-	return out, nil
+	return out, l.ResourceVersion, nil
 }
 
 // Sweep removes orphans from a namespace: pods of other sessions that have
@@ -74,11 +80,11 @@ func (c *Client) Sweep(ctx context.Context, namespace, session string, age time.
 // Clean removes every pod that snattop made, of running sessions too; an empty
 // namespace means all of them.
 func (c *Client) Clean(ctx context.Context, namespace string) ([]Left, error) {
-	found, err := c.Find(ctx, namespace, "")
+	found, version, err := c.find(ctx, namespace, "")
 	if err != nil {
 		return nil, err
 	}
-	return c.removeAndWait(ctx, namespace, "", found)
+	return c.removeAndWait(ctx, namespace, "", version, found)
 }
 
 // RemoveSession removes the pods of one session and waits until they are
@@ -88,25 +94,26 @@ func (c *Client) RemoveSession(ctx context.Context, namespace, session string) e
 	if session == "" {
 		return errors.New("removing a session's pods: the session has no name")
 	}
-	found, err := c.Find(ctx, namespace, session)
+	found, version, err := c.find(ctx, namespace, session)
 	if err != nil {
 		return err
 	}
-	_, err = c.removeAndWait(ctx, namespace, session, found)
+	_, err = c.removeAndWait(ctx, namespace, session, version, found)
 	return err
 }
 
 // removeAndWait asks kubelets to end the pods, waits a moment, and removes
 // without them what an ill node did not confirm: such a container ends by its
 // lease.
-func (c *Client) removeAndWait(ctx context.Context, namespace, session string, pods []Left) ([]Left, error) {
+func (c *Client) removeAndWait(ctx context.Context, namespace, session, version string, pods []Left) ([]Left, error) {
 	if len(pods) == 0 {
 		return nil, nil
 	}
-	// The watch starts first, so that no deletion is missed.
+	// From the list's version the watch misses no deletion, and the API server
+	// need not ask etcd for the newest one first, which can take it seconds.
 	watchCtx, cancel := context.WithTimeout(ctx, politeWait)
 	defer cancel()
-	w, werr := c.Watches.CoreV1().Pods(namespace).Watch(watchCtx, metav1.ListOptions{LabelSelector: nodepod.Selector(session)})
+	w, werr := c.Watches.CoreV1().Pods(namespace).Watch(watchCtx, metav1.ListOptions{LabelSelector: nodepod.Selector(session), ResourceVersion: version})
 	removed, err := c.remove(ctx, pods, 1)
 	if werr != nil {
 		return removed, err

@@ -2,9 +2,11 @@ package live_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,8 +41,15 @@ func realClient(t *testing.T, change func(*clientcmd.ConfigOverrides)) (*k8s.Cli
 	if err != nil {
 		t.Fatal(err)
 	}
-	return client, live.Options{Payload: payload.FromFile(probe)}
+	var n atomic.Int64
+	return client, live.Options{Payload: payload.FromFile(probe), Suffix: func() string {
+		return fmt.Sprintf("%s%d%d", testMark, time.Now().Unix()%1e5, n.Add(1))
+	}}
 }
+
+// testMark begins the suffix of every pod that these tests make: others may
+// use the cluster too.
+const testMark = "tt"
 
 // recorder keeps what a source tells, with the time since the start.
 type recorder struct {
@@ -123,7 +132,7 @@ func leftovers(t *testing.T, client *k8s.Client) {
 		t.Fatal(err)
 	}
 	for _, p := range left {
-		if time.Since(p.Created) < time.Minute {
+		if strings.Contains(p.Name, "-"+testMark) {
 			t.Errorf("left behind: %+v", p)
 		}
 	}
