@@ -73,6 +73,9 @@ func (g *Ground) startAPI(ctx context.Context) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
+	if err := d.writeAuditPolicy(); err != nil {
+		return process{}, err
+	}
 	egress, err := g.writeEgressSelector()
 	if err != nil {
 		return process{}, err
@@ -96,6 +99,7 @@ func (g *Ground) startAPI(ctx context.Context) (process, error) {
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + filepath.Join(d.pki(), "sa.pub"),
 		"--service-account-signing-key-file=" + d.key("sa"),
+		"--audit-policy-file=" + d.auditPolicy(), "--audit-log-path=" + d.auditLog(), "--audit-log-mode=blocking",
 		"--endpoint-reconciler-type=lease", "--v=1",
 	}, egress...)})
 	if err != nil {
