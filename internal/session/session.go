@@ -4,9 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/snat"
@@ -294,7 +294,16 @@ func (s *Session) refocus() {
 // clean makes text of a cluster safe to keep: one line, printable, bounded.
 func clean(text string) string {
 	if len(text) > maxTextBytes {
-		text = strings.ToValidUTF8(text[:maxTextBytes], "")
+		text = text[:maxTextBytes]
+		// Half a character at the cut is none.
+		for i := 1; i < utf8.UTFMax; i++ {
+			if tail := text[len(text)-i:]; utf8.RuneStart(tail[0]) {
+				if !utf8.FullRuneInString(tail) {
+					text = text[:len(text)-i]
+				}
+				break
+			}
+		}
 	}
 	return sanitize.Text(text)
 }
