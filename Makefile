@@ -17,7 +17,8 @@ E2E_TIMEOUT ?= 25m
 # ---- tools -----------------------------------------------------------------
 
 GOLANGCI_LINT_VERSION := v2.15.0
-GOVULNCHECK_VERSION := v1.9.0
+# v1.9.0 wants a version of golang.org/x/telemetry that module proxies do not all serve.
+GOVULNCHECK_VERSION := v1.8.0
 # Later ones import go.digitalxero.dev/go-msix, which module proxies do not all
 # serve, and from v2.18 on a newer Go than snattop does.
 GORELEASER_VERSION := v2.16.0
