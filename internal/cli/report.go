@@ -199,9 +199,13 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 	}
 }
 
-// settled reports whether every node is seen, or is known not to be.
+// settled reports whether every node that was asked for is seen, or is known
+// not to be.
 func settled(pic *session.Snapshot) bool {
 	for _, n := range pic.Nodes {
+		if n.LeftOut {
+			continue
+		}
 		switch n.State {
 		case session.StateStreaming:
 			if n.LastTick.IsZero() {

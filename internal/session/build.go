@@ -62,7 +62,7 @@ func (s *Session) build(n *node) {
 	info := s.names.nodes[n.name]
 	out := &Node{
 		Name: n.name, InternalIP: info.InternalIP, ProviderID: info.ProviderID, OS: info.OS, Ready: info.Ready,
-		State: n.state.State, Error: n.state.Error, Progress: n.state.Progress, Rung: n.state.Rung, Scoped: n.state.Scoped,
+		State: n.state.State, Error: n.state.Error, Progress: n.state.Progress, Rung: n.state.Rung, Scoped: n.state.Scoped, LeftOut: n.state.LeftOut,
 		Since: n.since,
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.streams)) {

@@ -87,6 +87,8 @@ type Node struct {
 	Error string
 	// Progress says what is being waited for while State is connecting.
 	Progress string
+	// LeftOut means that the operator did not ask for this node.
+	LeftOut bool
 	// Rung is the way in that serves: "node pod", "ephemeral container", …
 	Rung string
 

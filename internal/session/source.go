@@ -73,6 +73,9 @@ type NodeState struct {
 	// Scoped lists the pods ("namespace/name") that are seen when not the
 	// whole node is.
 	Scoped []string `cbor:"5,keyasint,omitempty"`
+	// LeftOut means that the operator did not ask for this node: nothing is
+	// to be waited for.
+	LeftOut bool `cbor:"6,keyasint,omitempty"`
 }
 
 // View is what the pages and reports read: a session, or a test's stand-in.

@@ -160,11 +160,11 @@ func (s *source) reconcile(ctx context.Context, wg *sync.WaitGroup, sink session
 			continue
 		}
 		if !s.wanted(n) {
-			s.state(sink, n.Name, session.NodeState{State: session.StateWaiting, Progress: "left out: --node names others"})
+			s.state(sink, n.Name, session.NodeState{State: session.StateWaiting, LeftOut: true, Progress: "left out: --node names others"})
 			continue
 		}
 		if s.opts.MaxNodes > 0 && len(s.runners) >= s.opts.MaxNodes {
-			s.state(sink, n.Name, session.NodeState{State: session.StateWaiting, Error: "left out by --max-nodes; name it with --node"})
+			s.state(sink, n.Name, session.NodeState{State: session.StateWaiting, LeftOut: true, Error: "left out by --max-nodes; name it with --node"})
 			continue
 		}
 		nodeCtx, stop := context.WithCancel(ctx)
