@@ -46,6 +46,7 @@ func parseFlags(version string, args []string, stderr io.Writer) (Config, error)
 	fs.StringVar(&cfg.HostRoot, "host-root", "/", "where the node's root is mounted")
 	fs.StringVar(&cfg.Lease, "lease", "", "file to touch while running")
 	fs.IntVar(&cfg.MaxRows, "max-destinations", DefaultMaxRows, "most destinations that are told apart")
+	fs.BoolVar(&cfg.FocusAll, "detail", false, "tell the processes of every owner from the start")
 	if err := fs.Parse(args); err != nil {
 		return cfg, err
 	}
