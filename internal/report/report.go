@@ -5,9 +5,11 @@ package report
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 
+	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 )
@@ -193,16 +195,13 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 		Loss:    Loss{EventsLost: s.Loss.EventsLost, DestinationsDropped: s.Loss.DestinationsDropped, NodesUnseen: []Unseen{}},
 		Nodes:   []Node{}, Pods: []Pod{}, Destinations: []Destination{}, Findings: []Finding{},
 	}
-	for _, u := range s.Loss.NodesUnseen {
-		if f.Node == "" || f.Node == u.Node {
-			r.Loss.NodesUnseen = append(r.Loss.NodesUnseen, Unseen{Node: u.Node, Reason: u.Reason})
-		}
-	}
 	var owners []*session.Owner
+	verdicts := make(map[string]int, len(s.Nodes))
 	for _, n := range s.Nodes {
 		if !f.node(n) {
 			continue
 		}
+		verdicts[n.Name] = n.Verdict.Rank()
 		r.Nodes = append(r.Nodes, node(n))
 		for _, o := range n.Owners {
 			if f.owner(o) {
@@ -213,9 +212,16 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 			r.Findings = append(r.Findings, finding)
 		}
 	}
-	// Pods of every node stand in one list, the worst of the cluster first.
+	for _, u := range s.Loss.NodesUnseen {
+		if _, ok := verdicts[u.Node]; ok {
+			r.Loss.NodesUnseen = append(r.Loss.NodesUnseen, Unseen{Node: u.Node, Reason: u.Reason})
+		}
+	}
+	// Pods of every node stand in one list, the worst of the cluster first: a
+	// few ports on a node that has none left are worse than many on another.
 	slices.SortStableFunc(owners, func(a, b *session.Owner) int {
-		return cmp.Or(cmp.Compare(b.Ports.Estimate, a.Ports.Estimate), cmp.Compare(b.Open, a.Open), cmp.Compare(a.Title(), b.Title()))
+		return cmp.Or(cmp.Compare(verdicts[a.Node], verdicts[b.Node]), cmp.Compare(b.Ports.Estimate, a.Ports.Estimate),
+			cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Node, b.Node))
 	})
 	for _, o := range owners {
 		r.Pods = append(r.Pods, pod(o))
@@ -224,9 +230,33 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 		}
 	}
 	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(b.Established+b.SynSent+b.Cooling, a.Established+a.SynSent+a.Cooling))
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(verdicts[a.Node], verdicts[b.Node]),
+			cmp.Compare(b.Established+b.SynSent+b.Cooling, a.Established+a.SynSent+a.Cooling))
 	})
+	clean(reflect.ValueOf(r))
 	return r
+}
+
+// clean keeps the promise that no text of a report holds control characters,
+// wherever the picture came from.
+func clean(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(sanitize.Text(v.String()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			clean(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			clean(v.Field(i))
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			clean(v.Index(i))
+		}
+	default:
+	}
 }
 
 func rank(d Destination) int {

@@ -28,15 +28,13 @@ func Table(w io.Writer, r *Report) error {
 	fmt.Fprintln(t, "NODE\tIP\tVERDICT\tPORTS (est.)\tBUDGET\tPUBLIC ESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tCOLLECTOR")
 	for _, n := range r.Nodes {
 		if n.Ports.Estimate == nil {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict, "cannot see: "+cmp.Or(n.Error, n.State))
+			// As many cells as the others have: the columns below stay in line.
+			fmt.Fprintf(t, "%s\t%s\t%s\t–\t%s\t–\t–\t–\t–\t–\tcannot see: %s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict,
+				budget(n.Ports), cmp.Or(n.Error, n.State))
 			continue
 		}
-		budget := "unknown"
-		if n.Ports.Budget != nil {
-			budget = fmt.Sprintf("%d (%s)", *n.Ports.Budget, n.Ports.BudgetSource)
-		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict,
-			ports(n.Ports.Bounds), budget, *n.EstablishedPublic, *n.SynSentPublic, *n.Cooling, *n.OpensPerSecond, *n.FailedPerSecond, n.Collector)
+			ports(n.Ports.Bounds), budget(n.Ports), *n.EstablishedPublic, *n.SynSentPublic, *n.Cooling, *n.OpensPerSecond, *n.FailedPerSecond, n.Collector)
 	}
 	fmt.Fprintln(t)
 	pods(t, r)
@@ -103,6 +101,13 @@ func ports(b Bounds) string {
 		return "–"
 	}
 	return fmt.Sprintf("≈%d (%d–%d)", *b.Estimate, *b.Min, *b.Max)
+}
+
+func budget(p NodePorts) string {
+	if p.Budget == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d (%s)", *p.Budget, p.BudgetSource)
 }
 
 func podName(namespace, name string) string {
