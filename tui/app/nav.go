@@ -14,6 +14,7 @@ func (m *Model) drillDown() {
 			m.notice = notice{text: "There is no node to open."}
 			return
 		}
+		m.nodes.Select(n.Name) // esc comes back to it, wherever it stands then
 		m.openNode(n.Name)
 	case stepPods:
 		o := m.pods.Selected()
@@ -21,6 +22,7 @@ func (m *Model) drillDown() {
 			m.notice = notice{text: "There is no pod to open."}
 			return
 		}
+		m.pods.Select(o.Key)
 		m.openOwner(m.pods.NodeName(), o)
 	case stepDests:
 		m.notice = notice{text: "There is nothing below a connection; x tells how it is known."}

@@ -76,6 +76,9 @@ type Table[R any] struct {
 	cursor    int
 	cursorKey string
 	offset    int
+	// chosen means that somebody put the cursor where it is. Until then it
+	// stays on the first row, whichever that becomes: worst first.
+	chosen bool
 
 	width, height int
 	focused       bool
@@ -170,6 +173,7 @@ func (t *Table[R]) Select(rowKey string) bool {
 	for i, r := range t.shown {
 		if t.opts.Key(t.rows[r]) == rowKey {
 			t.moveTo(i)
+			t.chosen = true
 			return true
 		}
 	}
@@ -180,6 +184,7 @@ func (t *Table[R]) Select(rowKey string) bool {
 // thing from now on.
 func (t *Table[R]) Reset() {
 	t.cursor, t.cursorKey, t.offset, t.filter, t.rows, t.shown = 0, "", 0, "", nil, nil
+	t.chosen = false
 	t.dirty = true
 }
 
@@ -210,17 +215,18 @@ func (t *Table[R]) key(msg tea.KeyPressMsg) {
 	page := max(1, t.body()-1)
 	switch {
 	case key.Matches(msg, move.Up):
-		t.moveTo(t.cursor - 1)
+		t.choose(t.cursor - 1)
 	case key.Matches(msg, move.Down):
-		t.moveTo(t.cursor + 1)
+		t.choose(t.cursor + 1)
 	case key.Matches(msg, move.PageUp):
-		t.moveTo(t.cursor - page)
+		t.choose(t.cursor - page)
 	case key.Matches(msg, move.PageDown):
-		t.moveTo(t.cursor + page)
+		t.choose(t.cursor + page)
 	case key.Matches(msg, move.Top):
-		t.moveTo(0)
+		t.choose(0)
+		t.chosen = false // the top is a place, not a row
 	case key.Matches(msg, move.Bottom):
-		t.moveTo(len(t.shown) - 1)
+		t.choose(len(t.shown) - 1)
 	case key.Matches(msg, order.SortLeft):
 		t.sortBeside(-1)
 	case key.Matches(msg, order.SortRight):
@@ -236,7 +242,7 @@ func (t *Table[R]) click(m tea.Mouse) {
 	}
 	if m.Y > 0 {
 		if i := t.offset + m.Y - 1; i < len(t.shown) {
-			t.moveTo(i)
+			t.choose(i)
 		}
 		return
 	}
@@ -257,7 +263,13 @@ func (t *Table[R]) wheel(m tea.Mouse) {
 		t.offset += lines
 	}
 	t.offset = max(0, min(t.offset, len(t.shown)-t.body()))
-	t.moveTo(max(t.offset, min(t.cursor, t.offset+t.body()-1)))
+	t.choose(max(t.offset, min(t.cursor, t.offset+t.body()-1)))
+}
+
+// choose moves the cursor because somebody wanted it there.
+func (t *Table[R]) choose(i int) {
+	t.moveTo(i)
+	t.chosen = true
 }
 
 // moveTo puts the cursor on a shown row and scrolls as little as needed.
@@ -275,6 +287,10 @@ func (t *Table[R]) follow(fallback int) {
 	if len(t.shown) == 0 {
 		t.cursor, t.offset = 0, 0
 		return // the key stays: the row may come back
+	}
+	if !t.chosen {
+		t.moveTo(0)
+		return
 	}
 	at := slices.IndexFunc(t.shown, func(r int) bool { return t.opts.Key(t.rows[r]) == t.cursorKey })
 	if at < 0 {

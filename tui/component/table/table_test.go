@@ -110,6 +110,27 @@ func TestCursorFollowsItsRow(t *testing.T) {
 	}
 }
 
+// TestUntouchedCursorStaysOnTop has a node turn out to be the worst after the
+// first picture: who has not chosen a row means the first one.
+func TestUntouchedCursorStaysOnTop(t *testing.T) {
+	t.Parallel()
+	tb := newTable(40, 10, row{"a", 3}, row{"b", 2})
+	tb.SetRows([]row{{"a", 3}, {"b", 9}})
+	if got := selected(t, tb); got != "b" {
+		t.Errorf("the cursor is on %s, want b, which is first now", got)
+	}
+	press(tb, "down")
+	tb.SetRows([]row{{"a", 30}, {"b", 9}})
+	if got := selected(t, tb); got != "a" {
+		t.Errorf("the cursor is on %s, want a, which was chosen", got)
+	}
+	press(tb, "g")
+	tb.SetRows([]row{{"a", 1}, {"b", 9}})
+	if got := selected(t, tb); got != "b" {
+		t.Errorf("the cursor is on %s, want b: g means the top", got)
+	}
+}
+
 func TestScrolledRowKeepsItsLine(t *testing.T) {
 	t.Parallel()
 	rows := many(100)
