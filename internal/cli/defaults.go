@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -82,18 +83,33 @@ func readConfig(path string) (map[string][]string, error) {
 	}
 	out := make(map[string][]string, len(raw))
 	for name, v := range raw {
-		switch v := v.(type) {
-		case []any:
-			for _, one := range v {
-				out[name] = append(out[name], fmt.Sprint(one))
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		for _, one := range list {
+			text, ok := scalar(one)
+			if !ok {
+				return nil, usage("%s: %s must be a value or a list of values", path, name)
 			}
-		case map[string]any:
-			return nil, usage("%s: %s must be a value or a list of values", path, name)
-		default:
-			out[name] = []string{fmt.Sprint(v)}
+			out[name] = append(out[name], text)
 		}
 	}
 	return out, nil
+}
+
+// scalar writes a value the way a flag reads it.
+func scalar(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case float64: // every number, in JSON; 1e+06 is none to a flag
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	default:
+		return "", false
+	}
 }
 
 // ConfigFile is where defaults live: "snattop/config.yaml" in the platform's

@@ -23,6 +23,9 @@ func newRecord(o *options) *cobra.Command {
 			if file == "" {
 				return usage("name the file: snattop record -o FILE")
 			}
+			if f.duration < time.Second {
+				return usage("--duration %s: use 1s or more", f.duration)
+			}
 			return runRecord(cmd.Context(), o, f, file)
 		},
 	}

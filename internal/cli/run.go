@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,9 @@ func runCluster(ctx context.Context, o *options) error {
 	}
 	client, err := o.connect(ctx)
 	if err != nil {
+		if strings.Contains(err.Error(), "snattop local") {
+			return err // the reason offers it already
+		}
 		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host", err)
 	}
 	o.askEphemeral()

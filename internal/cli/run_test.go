@@ -1,0 +1,208 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/snattop/snattop/internal/cli"
+)
+
+// world is what a test lets the program see.
+type world struct {
+	name     string
+	env      map[string]string
+	config   string
+	in       string
+	terminal bool
+}
+
+type result struct {
+	code     int
+	out, err string
+}
+
+// run runs the program. It never reads the machine's own kubeconfig.
+func (w world) run(t *testing.T, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if w.name == "" {
+		w.name = "snattop"
+	}
+	began := time.Now()
+	code := cli.Run(ctx, cli.Config{
+		Version: "1.2.3", Name: w.name, Args: args, Getenv: func(k string) string { return w.env[k] }, ConfigFile: w.config,
+		Streams: cli.Streams{In: strings.NewReader(w.in), Out: &out, Err: &errs, InTerminal: w.terminal, OutTerminal: w.terminal},
+	})
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("%q took %s", args, took)
+	}
+	return result{code, out.String(), errs.String()}
+}
+
+// oneLine checks what every failure promises: a code, one line of error with
+// these words, and nothing where documents go.
+func oneLine(t *testing.T, what string, got result, code int, words ...string) {
+	t.Helper()
+	if got.code != code {
+		t.Errorf("%s: exit code %d, want %d (%s)", what, got.code, code, got.err)
+	}
+	if got.out != "" {
+		t.Errorf("%s: on standard output: %q", what, got.out)
+	}
+	line, ended := strings.CutSuffix(got.err, "\n")
+	if !ended || !strings.HasPrefix(line, "snattop: ") || strings.ContainsFunc(line, unicode.IsControl) {
+		t.Errorf("%s: not one line: %q", what, got.err)
+	}
+	for _, w := range words {
+		if !strings.Contains(line, w) {
+			t.Errorf("%s: %q lacks %q", what, line, w)
+		}
+	}
+}
+
+// noCluster takes every way to a cluster away.
+func noCluster(t *testing.T) {
+	t.Helper()
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "")
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestUsage(t *testing.T) {
+	noCluster(t)
+	for _, c := range []struct {
+		args  string
+		words []string
+	}{
+		{"--no-such-flag", []string{"--no-such-flag", "snattop --help"}},
+		{"report --no-such-flag", []string{"--no-such-flag", "snattop report --help"}},
+		{"frobnicate", []string{`"frobnicate"`, "--help"}},
+		{"report extra", []string{"extra"}},
+		{"local extra", []string{"extra"}},
+		{"clean extra", []string{"extra"}},
+		{"version extra", []string{"extra"}},
+		{"replay", []string{"1 arg"}},
+		{"replay a b", []string{"1 arg"}},
+		{"report --provider nimbus", []string{"--provider", "nimbus", "azure-lb"}},
+		{"report --private-cidr 10.0.0.0/99", []string{"--private-cidr", "10.0.0.0/99"}},
+		{"report --snat-ports -1", []string{"--snat-ports", "-1"}},
+		{"report --snat-ports 99999999", []string{"--snat-ports"}},
+		{"report --snat-ports many", []string{"snat-ports", "many"}},
+		{"report --duration 0", []string{"--duration"}},
+		{"report --duration 0s", []string{"--duration", "1s"}},
+		{"report --duration 2h", []string{"--duration", "1h"}},
+		{"report -o png", []string{"png", "json"}},
+		{"report -o ''", []string{"-o"}},
+		{"report --collector crystal-ball", []string{"--collector", "crystal-ball", "procfs"}},
+		{"report --interval 1ms", []string{"--interval", "100ms"}},
+		{"report --interval 1h", []string{"--interval", "1m"}},
+		{"report --max-nodes -1", []string{"--max-nodes"}},
+		{"report --pod a/b/c", []string{"--pod", "a/b/c"}},
+		{"record", []string{"-o FILE"}},
+		{"record -o x --duration 0s", []string{"--duration"}},
+		{"replay --speed -1 x", []string{"--speed"}},
+	} {
+		oneLine(t, c.args, world{}.run(t, strings.Fields(c.args)...), cli.ExitUsage, c.words...)
+	}
+}
+
+func TestNeedsATerminal(t *testing.T) {
+	noCluster(t)
+	for _, args := range []string{"", "local", "replay " + recorded(t, 1)} {
+		oneLine(t, args, world{}.run(t, strings.Fields(args)...), cli.ExitUsage, "terminal", "snattop report")
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	noCluster(t)
+	got := world{}.run(t, "version")
+	if got.code != 0 || got.err != "" || !strings.HasPrefix(got.out, "snattop 1.2.3 ") || strings.Count(got.out, "\n") != 1 {
+		t.Errorf("%+v", got)
+	}
+	for name, want := range map[string]string{"snattop": "\n  snattop [flags]\n", "kubectl-snattop": "\n  kubectl snattop [flags]\n"} {
+		got := world{name: name}.run(t, "--help")
+		if got.code != 0 || got.err != "" || !strings.Contains(got.out, want) {
+			t.Errorf("%s: code %d, %q", name, got.code, got.out)
+		}
+		for _, command := range []string{"local", "report", "record", "replay", "clean", "version", "completion"} {
+			if !strings.Contains(got.out, "\n  "+command+" ") {
+				t.Errorf("%s: help lacks %s", name, command)
+			}
+		}
+	}
+	oneLine(t, "plugin", world{name: "kubectl-snattop"}.run(t, "report", "--nope"), cli.ExitUsage, "kubectl snattop report --help")
+	if got := (world{}).run(t, "completion", "bash"); got.code != 0 || !strings.Contains(got.out, "complete") || got.err != "" {
+		t.Errorf("completion: code %d, %d bytes, %q", got.code, len(got.out), got.err)
+	}
+}
+
+func TestEnvName(t *testing.T) {
+	for flag, want := range map[string]string{"snat-ports": "SNATTOP_SNAT_PORTS", "as": "SNATTOP_AS"} {
+		if got := cli.EnvName(flag); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestConfigFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	if got, want := cli.ConfigFile(), filepath.Join(dir, "snattop", "config.yaml"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("HOME", "")
+	if got := cli.ConfigFile(); got != "" {
+		t.Errorf("%q out of nothing", got)
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	noCluster(t)
+	for text, words := range map[string][]string{
+		"snat-ports: [1\n":             {"YAML"},
+		"- a\n- b\n":                   {"YAML"},
+		"no-such-flag: 1\n":            {"--no-such-flag"},
+		"snat-ports: many\n":           {"snat-ports", "many"},
+		"snat-ports: {a: 1}\n":         {"snat-ports", "a value or a list"},
+		"private-cidr: [[10.0.0.0/8]]": {"private-cidr", "a value or a list"},
+		"image:\n":                     {"image", "a value or a list"},
+		"interval: 5\n":                {"interval"},
+	} {
+		path := write(t, "config.yaml", text)
+		oneLine(t, text, world{config: path}.run(t, "report"), cli.ExitUsage, append(words, path)...)
+	}
+	oneLine(t, "a directory", world{config: t.TempDir()}.run(t, "report"), cli.ExitFailed, "configuration")
+	if got := (world{config: filepath.Join(t.TempDir(), "none")}).run(t, "version"); got.code != 0 {
+		t.Errorf("no file: %+v", got)
+	}
+	oneLine(t, "bad variable", world{env: map[string]string{"SNATTOP_SNAT_PORTS": "many"}}.run(t, "report"), cli.ExitUsage, "SNATTOP_SNAT_PORTS", "many")
+}
+
+func TestLogFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if got := (world{}).run(t, "version", "--log-file", path); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	oneLine(t, "no such directory", world{}.run(t, "version", "--log-file", filepath.Join(path, "x")), cli.ExitFailed, path)
+}
