@@ -5,12 +5,14 @@ package bench
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,7 +28,41 @@ const (
 	crowdEach      = 19_000
 	crowdSockets   = crowdProcesses * crowdEach
 	roleVar        = "SNATTOP_BENCH_ROLE"
+
+	// crowdPod and crowdContainer name the pod that the clients pretend to be.
+	crowdPod       = "5eed0000-be4c-4000-8000-000000190000"
+	crowdContainer = "5eed0000be4c400080000000001900005eed0000be4c40008000000000190000"
 )
+
+// cgroupRoots are where the v2 tree may be mounted.
+var cgroupRoots = []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}
+
+// podCgroup makes the cgroup of the pod, as a kubelet with the cgroupfs driver
+// names it, and returns its folder.
+func podCgroup(b *testing.B) string {
+	b.Helper()
+	for _, root := range cgroupRoots {
+		var st unix.Statfs_t
+		if err := unix.Statfs(root, &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+			continue
+		}
+		top := filepath.Join(root, fmt.Sprintf("snattop-bench-%d", os.Getpid()))
+		dir := filepath.Join(top, "kubepods", "besteffort", "pod"+crowdPod, crowdContainer)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			for d := dir; d != root; d = filepath.Dir(d) {
+				if err := os.Remove(d); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		return dir
+	}
+	b.Skip("no cgroup v2 tree")
+	return ""
+}
 
 // serverAddr is the address of the numbered server.
 func serverAddr(i int) string { return fmt.Sprintf("20.60.7.%d", i+1) }
@@ -40,7 +76,8 @@ func role() (done bool) {
 	case "server":
 		exitOn(serve(arg))
 	case "client":
-		exitOn(hold(arg))
+		cgroup, addr, _ := strings.Cut(arg, "=")
+		exitOn(errors.Join(join(cgroup), hold(addr)))
 	}
 	return true
 }
@@ -74,6 +111,12 @@ func serve(addr string) error {
 	return err
 }
 
+// join moves this process into a cgroup: sockets belong to the one that they
+// were made in.
+func join(cgroup string) error {
+	return os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte("0"), 0o600)
+}
+
 // hold opens connections with plain sockets, so that the client costs little
 // memory, and holds them until standard input ends.
 func hold(addr string) error {
@@ -99,6 +142,7 @@ func hold(addr string) error {
 // clients' namespace.
 func crowd(b *testing.B) string {
 	b.Helper()
+	cgroup := podCgroup(b)
 	clients, servers := fmt.Sprintf("snbc%d", os.Getpid()), fmt.Sprintf("snbs%d", os.Getpid())
 	for _, ns := range []string{clients, servers} {
 		ip(b, "netns", "add", ns)
@@ -120,7 +164,7 @@ func crowd(b *testing.B) string {
 	}
 	var waits []func()
 	for i := range crowdProcesses {
-		waits = append(waits, actorLater(b, clients, "client:"+serverAddr(i)))
+		waits = append(waits, actorLater(b, clients, "client:"+cgroup+"="+serverAddr(i)))
 	}
 	for _, wait := range waits {
 		wait()

@@ -28,6 +28,17 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		}
 	})
+	b.Run("bare-inet_diag-dump", func(b *testing.B) {
+		var took []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			if n := bareDump(b, ns); n < crowdSockets {
+				b.Fatalf("%d of %d sockets", n, crowdSockets)
+			}
+			took = append(took, time.Since(began))
+		}
+		median(b, took, "snapshot-s", time.Second)
+	})
 	b.Run("ss-tn", func(b *testing.B) {
 		repeat(b, ns, "ss", "-tn")
 	})
@@ -81,15 +92,20 @@ func firstTick(b *testing.B) (*wire.Tick, float64) {
 	}
 }
 
-// processesOf counts the established sockets of the crowd with a named process.
+// processesOf counts the established sockets of the crowd with a named process
+// and pod.
 func processesOf(t *wire.Tick) int {
+	pods := make(map[uint32]bool)
+	for _, o := range t.Owners {
+		pods[o.ID] = o.PodUID == crowdPod
+	}
 	n := 0
 	for _, r := range t.Rows {
-		if r.Port != 443 || !bytes.HasPrefix(r.IP.AsSlice(), []byte{20, 60, 7}) {
+		if !pods[r.Owner] || r.Port != 443 || !bytes.HasPrefix(r.IP.AsSlice(), []byte{20, 60, 7}) {
 			continue
 		}
 		for _, p := range r.Processes {
-			if p.PID != 0 && p.Command != "" {
+			if p.PID != 0 && p.Command != "" && p.ContainerID == crowdContainer {
 				n += int(p.Established)
 			}
 		}

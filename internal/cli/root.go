@@ -57,6 +57,9 @@ func Run(ctx context.Context, cfg Config) int {
 	root := newRoot(o, cfg)
 	root.SetArgs(cfg.Args)
 	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &exitError{code: ExitFailed, err: errors.New("interrupted")}
+	}
 	code, show := codeOf(err)
 	if show {
 		fmt.Fprintf(cfg.Streams.Err, "snattop: %s\n", sanitize.Text(err.Error()))

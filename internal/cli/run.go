@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,9 +102,24 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string) e
 	go func() { ended <- s.Run(ctx, src) }()
 	uiErr := app.Run(ctx, s, app.Options{NoColor: o.noColor, Hint: hint})
 	cancel()
-	srcErr := <-ended
+	srcErr := o.await(ended)
 	if errors.Is(srcErr, context.Canceled) {
 		srcErr = nil
 	}
 	return join(uiErr, srcErr)
+}
+
+// patience is how long an end may take before it is explained.
+const patience = 300 * time.Millisecond
+
+// await waits for a source to clean up behind itself, and says so when that
+// takes a moment.
+func (o *options) await(ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		fmt.Fprintln(o.streams.Err, "snattop: removing its pods …")
+		return <-ended
+	}
 }
