@@ -5,7 +5,6 @@ package bench
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,7 +76,10 @@ func role() (done bool) {
 		exitOn(serve(arg))
 	case "client":
 		cgroup, addr, _ := strings.Cut(arg, "=")
-		exitOn(errors.Join(join(cgroup), hold(addr)))
+		if err := join(cgroup); err != nil {
+			exitOn(err)
+		}
+		exitOn(hold(addr))
 	}
 	return true
 }
@@ -177,11 +179,12 @@ func actor(b *testing.B, ns, role string) {
 	actorLater(b, ns, role)()
 }
 
-// actorLater starts a process in a namespace; the function it returns waits
+// actorLater starts a process in a namespace (not by "ip netns exec", which
+// mounts a /sys without cgroups); the function it returns waits
 // until the process is ready. It ends when its input does.
 func actorLater(b *testing.B, ns, role string) func() {
 	b.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(b.Context()), "ip", "netns", "exec", ns, os.Args[0])
+	cmd := exec.CommandContext(context.WithoutCancel(b.Context()), "nsenter", "--net=/run/netns/"+ns, os.Args[0])
 	cmd.Env = append(os.Environ(), roleVar+"="+role)
 	in, err := cmd.StdinPipe()
 	if err != nil {
