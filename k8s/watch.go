@@ -124,11 +124,11 @@ func (w *watcher) services(namespace string) listWatch {
 }
 
 // follow keeps one resource's watch alive until ctx ends.
-func (w *watcher) follow(ctx context.Context, resource string, example runtime.Object, store cache.ReflectorStore, namespaced bool, make func(string) listWatch) {
+func (w *watcher) follow(ctx context.Context, resource string, example runtime.Object, store cache.ReflectorStore, namespaced bool, build func(string) listWatch) {
 	namespace, pause := "", firstRetry
 	for {
 		started := time.Now()
-		err := w.reflect(ctx, resource, namespace, example, store, make)
+		err := w.reflect(ctx, resource, namespace, example, store, build)
 		if ctx.Err() != nil {
 			return
 		}
@@ -159,8 +159,8 @@ func (w *watcher) follow(ctx context.Context, resource string, example runtime.O
 }
 
 // reflect lists and watches until the watch ends.
-func (w *watcher) reflect(ctx context.Context, resource, namespace string, example runtime.Object, store cache.ReflectorStore, make func(string) listWatch) error {
-	calls := make(namespace)
+func (w *watcher) reflect(ctx context.Context, resource, namespace string, example runtime.Object, store cache.ReflectorStore, build func(string) listWatch) error {
+	calls := build(namespace)
 	doing := "watching " + resource
 	var denied error
 	seen := func(err error) error {

@@ -21,6 +21,10 @@ func EnvName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// noDefault marks a flag whose name means another thing elsewhere: record's
+// --output is a file, report's a format.
+const noDefault = "snattop.dev/no-default"
+
 // applyDefaults sets the flags that the command line left alone, from the
 // environment first and then from the configuration file.
 func applyDefaults(flags *pflag.FlagSet, getenv func(string) string, configFile string) error {
@@ -35,7 +39,7 @@ func applyDefaults(flags *pflag.FlagSet, getenv func(string) string, configFile 
 	}
 	var failed error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || failed != nil || f.Name == "help" {
+		if f.Changed || failed != nil || f.Name == "help" || f.Annotations[noDefault] != nil {
 			return
 		}
 		if v := getenv(EnvName(f.Name)); v != "" {

@@ -96,7 +96,7 @@ func (o *options) complete() error {
 // openLog sends the libraries' own messages to the log file, or nowhere: never
 // onto the screen.
 func (o *options) openLog() error {
-	var w io.Writer = io.Discard
+	w := io.Discard
 	if o.logFile != "" {
 		f, err := os.OpenFile(o.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {

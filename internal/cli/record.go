@@ -31,6 +31,7 @@ func newRecord(o *options) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&file, "output", "o", "", "file to write")
+	fs.Lookup("output").Annotations = map[string][]string{noDefault: {}}
 	fs.StringVar(&f.source, "source", f.source, "live or local")
 	fs.StringVar(&f.node, "node", "", "only this node (name or internal IP)")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to record, from when every node is reached")
@@ -46,7 +47,7 @@ func runRecord(ctx context.Context, o *options, f reportFlags, file string) (err
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return fmt.Errorf("creating the recording: %w", err)
 	}

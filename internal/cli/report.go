@@ -175,7 +175,9 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 		case <-empty.C:
 			if pic := s.Snapshot(); len(pic.Nodes) == 0 {
 				cancel()
-				<-ended // why it ended is known better
+				if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+					return nil, 0, err
+				}
 				return pic, 0, nil
 			}
 		case _, more := <-s.Changed():

@@ -328,7 +328,7 @@ func destination(o *session.Owner, d *session.Dest) Destination {
 
 // findingOf says in one finding what a node's verdict says, when it is bad.
 func findingOf(n *session.Node) (Finding, bool) {
-	severity := ""
+	var severity string
 	switch n.Verdict {
 	case snat.Exhausted:
 		severity = "critical"

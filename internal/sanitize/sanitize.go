@@ -40,7 +40,7 @@ func Text(s string) string {
 
 // clean is the fast path: printable ASCII needs no work.
 func clean(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return false
 		}

@@ -96,7 +96,7 @@ func (s *Session) build(n *node) {
 	}
 	slices.SortFunc(out.Owners, worseOwner)
 	out.Ports = snat.Bounds(slices.Collect(maps.Values(loads)), out.Budget.Ports)
-	s.judge(n, out)
+	judge(out)
 	if out.State == StateStreaming {
 		n.note(out.Ports, now)
 	}
@@ -128,7 +128,7 @@ func fillStream(out *Node, st *stream) {
 }
 
 // judge gives the node its verdict.
-func (s *Session) judge(n *node, out *Node) {
+func judge(out *Node) {
 	if out.State != StateStreaming && out.LastTick.IsZero() {
 		out.Verdict, out.Why = snat.Unknown, []string{"no numbers from this node: " + unseen(out)}
 		return

@@ -115,5 +115,6 @@ func (n *node) note(p snat.Ports, now time.Time) {
 	// What pictures hold shares the old array: never append in place.
 	fresh := make([]int, 0, trendLength)
 	fresh = append(fresh, n.trend[max(0, len(n.trend)-trendLength+1):]...)
-	n.trend = append(fresh, p.Estimate)
+	fresh = append(fresh, p.Estimate)
+	n.trend = fresh
 }

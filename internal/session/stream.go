@@ -147,7 +147,7 @@ func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, h
 	f, closes := sr.flow, r.Closes
 	if over == 0 {
 		// What was found closed may be known already from before a gap.
-		closes -= uint32(min(int64(closes), int64(f.cooling.at(now))))
+		closes -= uint32(min(int64(closes), int64(f.cooling.at(now)))) //nolint:gosec // at most closes
 	} else {
 		f.opens.add(r.Opens, over, now)
 		f.closes.add(r.Closes, over, now)

@@ -188,7 +188,7 @@ func TestChangedCoalescesAndCloses(t *testing.T) {
 	if now := f.Snapshot().Version; now <= v {
 		t.Errorf("version %d after %d", now, v)
 	}
-	src.end <- errors.New("it\x1b[31m broke\n")
+	src.end <- errors.New("it\x1b[31m broke\nhere")
 	if err := <-done; err == nil {
 		t.Error("Run swallowed the error")
 	}
@@ -196,7 +196,7 @@ func TestChangedCoalescesAndCloses(t *testing.T) {
 		continue // at most what was pending, then the end
 	}
 	pic := f.Snapshot()
-	if !pic.Done || pic.Problem != "it broke " {
+	if !pic.Done || pic.Problem != "it broke here" {
 		t.Errorf("done %t, problem %q", pic.Done, pic.Problem)
 	}
 	f.idle("n1", time.Hour)

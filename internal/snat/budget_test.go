@@ -92,7 +92,7 @@ func TestParseProvider(t *testing.T) {
 	for in, want := range map[string]snat.Provider{
 		"":            snat.ProviderAuto,
 		"auto":        snat.ProviderAuto,
-		" Azure-LB\n": snat.ProviderAzureLB,
+		"Azure-LB":    snat.ProviderAzureLB,
 		"azure-natgw": snat.ProviderAzureNATGW,
 		"gcp-nat":     snat.ProviderGCPNAT,
 		"aws-natgw":   snat.ProviderAWSNATGW,

@@ -113,7 +113,7 @@ func (s *Store) find(goos, goarch string) (Probe, error) {
 		if err != nil {
 			return Probe{}, fmt.Errorf("finding this executable to use it as the probe: %w", err)
 		}
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) //nolint:gosec // our own executable
 		if err != nil {
 			return Probe{}, fmt.Errorf("reading this executable to use it as the probe: %w", err)
 		}
@@ -129,7 +129,7 @@ func embeddedName(goos, goarch string) string {
 
 // unpack decompresses at most limit bytes.
 func unpack(packed []byte, limit int64) ([]byte, error) {
-	r, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit)))
+	r, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit))) //nolint:gosec // a constant
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,9 @@ func (m *Model) enter(to step) {
 	node, owner := m.dests.Subject()
 	m.view.FocusOn(node, owner)
 	m.focused = true
+	if m.ended {
+		m.look() // nobody will say that there is something new
+	}
 }
 
 // blur takes back the wish for processes.
