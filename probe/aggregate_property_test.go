@@ -24,7 +24,7 @@ type fakeSocket struct {
 	opened bool
 }
 
-func (s *fakeSocket) key() flowKey { return flowKey{s.owner, s.Protocol, s.Remote} }
+func (s *fakeSocket) key() flowKey { return flowKey{owner: s.owner, proto: s.Protocol, dest: s.Remote} }
 
 // kernelModel is a node whose truth is known.
 type kernelModel struct {

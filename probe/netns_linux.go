@@ -58,24 +58,50 @@ var (
 
 func newNSThread() *nsThread {
 	t := &nsThread{jobs: make(chan nsJob), done: make(chan struct{})}
-	go func() {
+	onOwnThread(func() {
 		defer close(t.done)
-		runtime.LockOSThread() // never unlocked: the runtime ends the thread
-		var lost error
-		for j := range t.jobs {
-			// A thread that does not know where it is reads nothing more: the
-			// sockets of one pod would be told as another's.
-			err := lost
-			if err == nil {
-				err = inNamespace(j.at, j.fn)
-			}
-			if errors.Is(err, errLost) {
-				lost = err
-			}
-			j.err <- err
-		}
-	}()
+		t.serve()
+	})
 	return t
+}
+
+// onOwnThread runs fn in a goroutine that is alone on its OS thread; the thread
+// ends with it. It is never the process's first thread: that one cannot end,
+// and /proc/self is what it sees, so that the whole process would seem to have
+// moved.
+func onOwnThread(fn func()) {
+	go func() {
+		runtime.LockOSThread() // never unlocked: the runtime ends the thread
+		if unix.Gettid() != unix.Getpid() {
+			fn()
+			return
+		}
+		// Hold the first thread until the other goroutine has another.
+		settled := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(settled)
+			fn()
+		}()
+		<-settled
+		runtime.UnlockOSThread()
+	}()
+}
+
+func (t *nsThread) serve() {
+	var lost error
+	for j := range t.jobs {
+		// A thread that does not know where it is reads nothing more: the
+		// sockets of one pod would be told as another's.
+		err := lost
+		if err == nil {
+			err = inNamespace(j.at, j.fn)
+		}
+		if errors.Is(err, errLost) {
+			lost = err
+		}
+		j.err <- err
+	}
 }
 
 // do runs fn inside a namespace.

@@ -9,7 +9,8 @@ import (
 
 // flowKey names a row without the numbers of a stream.
 type flowKey struct {
-	owner uint64 // the owner's namespace, which names it in tests
+	owner uint64 // the owner's namespace
+	unit  string // and what else tells owners apart
 	proto uint8
 	dest  netip.AddrPort
 }
@@ -20,7 +21,7 @@ type events struct{ opens, closes, fails uint32 }
 // thing that one must never have to cope with.
 type receiver struct {
 	seq    uint64
-	owners map[uint32]uint64
+	owners map[uint32]wire.Owner
 	rows   map[uint32]*received
 	live   map[flowKey]uint32
 	// dead are the numbers that are used up.
@@ -37,7 +38,7 @@ type received struct {
 
 func newReceiver() *receiver {
 	return &receiver{
-		owners: map[uint32]uint64{}, rows: map[uint32]*received{}, live: map[flowKey]uint32{},
+		owners: map[uint32]wire.Owner{}, rows: map[uint32]*received{}, live: map[flowKey]uint32{},
 		deadRows: map[uint32]bool{}, deadOwners: map[uint32]bool{},
 	}
 }
@@ -52,7 +53,7 @@ func (v *receiver) apply(t *wire.Tick) (map[flowKey]events, error) {
 		if o.ID == 0 || v.deadOwners[o.ID] {
 			return nil, fmt.Errorf("owner %d is told after it went", o.ID)
 		}
-		v.owners[o.ID] = o.NetNS
+		v.owners[o.ID] = o
 	}
 	happened := make(map[flowKey]events)
 	for i, w := range t.Rows {
@@ -76,11 +77,11 @@ func (v *receiver) row(w wire.Row) (*received, error) {
 	case v.deadRows[w.ID]:
 		return nil, fmt.Errorf("row %d is told after it went", w.ID)
 	case r == nil:
-		ns, known := v.owners[w.Owner]
+		o, known := v.owners[w.Owner]
 		if !known || !w.IP.IsValid() || w.Protocol == 0 {
 			return nil, fmt.Errorf("row %d is used before it is announced: %+v", w.ID, w)
 		}
-		r = &received{key: flowKey{ns, w.Protocol, netip.AddrPortFrom(w.IP, w.Port)}, ownerID: w.Owner}
+		r = &received{key: flowKey{o.NetNS, o.PodUID + o.Unit, w.Protocol, netip.AddrPortFrom(w.IP, w.Port)}, ownerID: w.Owner}
 		if other, double := v.live[r.key]; double {
 			return nil, fmt.Errorf("rows %d and %d are both %v", other, w.ID, r.key)
 		}
