@@ -19,16 +19,17 @@ E2E_TIMEOUT ?= 25m
 GOLANGCI_LINT_VERSION := v2.15.0
 # v1.9.0 wants a version of golang.org/x/telemetry that module proxies do not all serve.
 GOVULNCHECK_VERSION := v1.8.0
-# Later ones import go.digitalxero.dev/go-msix, which module proxies do not all
-# serve, and from v2.18 on a newer Go than snattop does.
-GORELEASER_VERSION := v2.16.0
+# Wants a newer Go than snattop does, so it has a module and a toolchain of its
+# own: see .ci/goreleaser/go.mod.
+GORELEASER_VERSION := v2.18.2
+GORELEASER_GO := go1.27.1
 
 # A linter reads only what the Go that built it can read, hence the second half.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snattop/tools
 GOVERSION := $(shell go env GOVERSION)
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(GOVERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)-$(GOVERSION)/govulncheck
-GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)-$(GOVERSION)/goreleaser
+GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)-$(GORELEASER_GO)/goreleaser
 
 # $(call install,PACKAGE@VERSION,FILE): go install writes a tool only when it
 # is complete. Outside the tree, so that its go.mod has no say.
@@ -45,7 +46,9 @@ $(GOVULNCHECK):
 	$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION),$@)
 
 $(GORELEASER):
-	$(call install,github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION),$@)
+	@mkdir -p '$(dir $@)'
+	@echo 'building $(notdir $@), which takes some minutes the first time'
+	@cd .ci/goreleaser && env -u GOFLAGS -u GOOS -u GOARCH GOTOOLCHAIN=$(GORELEASER_GO) CGO_ENABLED=0 go build -o '$@' github.com/goreleaser/goreleaser/v2
 
 # ---- everyday --------------------------------------------------------------
 
@@ -122,7 +125,7 @@ e2e-down: ## take that cluster down (root)
 	go run ./e2e/cmd/ground down
 
 .PHONY: e2e
-e2e: e2e-deps ## run the tests against a real cluster; it is down afterwards (root)
+e2e: e2e-deps probes ## run the tests against a real cluster; it is down afterwards (root)
 	@trap '$(MAKE) --no-print-directory e2e-down' EXIT; \
 	$(MAKE) --no-print-directory e2e-up; \
 	echo 'go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...'; \
