@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -248,7 +249,7 @@ func TestKernelEstablished(t *testing.T) {
 				if r.now != (gauges{established: n}) || w.sums[r.key] != (events{opens: n}) {
 					t.Errorf("%+v with %+v", r.now, w.sums[r.key])
 				}
-				if !mine(r, n) || !strings.Contains(r.procs[0].Command, "probe.test") {
+				if !mine(r, n) || !strings.Contains(r.procs[0].Command, filepath.Base(os.Args[0])) {
 					t.Errorf("held by %+v, this is %d", r.procs, os.Getpid())
 				}
 				conns.abort()

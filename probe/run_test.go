@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,22 +16,27 @@ import (
 
 // fakeSampler takes snapshots out of thin air.
 type fakeSampler struct {
-	cost    time.Duration
-	err     error
-	failAt  int
+	cost   time.Duration
+	err    error
+	failAt int
+
+	mu      sync.Mutex
 	taken   []time.Time
 	elapsed []time.Duration
 	focus   []wire.Focus
 }
 
 func (f *fakeSampler) sample(_ context.Context, now time.Time, elapsed time.Duration) (*wire.Tick, error) {
+	f.mu.Lock()
 	f.taken = append(f.taken, now)
 	f.elapsed = append(f.elapsed, elapsed)
+	n := len(f.taken)
+	f.mu.Unlock()
 	time.Sleep(f.cost) // inside a bubble: fake time
-	if f.err != nil && len(f.taken) == f.failAt {
+	if f.err != nil && n == f.failAt {
 		return nil, f.err
 	}
-	return &wire.Tick{Seq: uint64(len(f.taken))}, nil
+	return &wire.Tick{Seq: uint64(n)}, nil
 }
 
 func (f *fakeSampler) setFocus(w wire.Focus) { f.focus = append(f.focus, w) }
@@ -39,16 +45,20 @@ func (*fakeSampler) close()                  {}
 
 // fakeOutput keeps what it is told. It takes its time for a tick.
 type fakeOutput struct {
+	slow time.Duration
+	err  error
+
+	mu    sync.Mutex
 	ticks []*wire.Tick
 	byes  []wire.Bye
-	slow  time.Duration
-	err   error
 }
 
 func (*fakeOutput) Hello(*wire.Hello) error { return nil }
 
 func (o *fakeOutput) Tick(t *wire.Tick) error {
 	time.Sleep(o.slow)
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.ticks = append(o.ticks, t)
 	return o.err
 }
@@ -90,6 +100,8 @@ func (b *bench) start(t *testing.T) {
 
 // at are the times of the snapshots since the start.
 func (b *bench) at() []time.Duration {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
 	out := make([]time.Duration, 0, len(b.s.taken))
 	for _, t := range b.s.taken {
 		out = append(out, t.Sub(b.began))
@@ -268,9 +280,11 @@ func TestRunBackPressure(t *testing.T) {
 		time.Sleep(12 * second)
 		synctest.Wait()
 		b.wantAt(t, 0, 3500*time.Millisecond, 7*second, 10500*time.Millisecond)
+		b.out.mu.Lock()
 		if len(b.out.ticks) != 3 {
 			t.Errorf("%d ticks were taken", len(b.out.ticks))
 		}
+		b.out.mu.Unlock()
 		go close(b.commands)
 		if err := <-b.done; err != nil {
 			t.Error(err)

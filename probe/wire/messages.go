@@ -141,7 +141,8 @@ type Row struct {
 	Closes uint32 `cbor:"11,keyasint,omitempty"`
 	Fails  uint32 `cbor:"12,keyasint,omitempty"`
 
-	// Processes is sent for owners in focus only, and then it is complete.
+	// Processes is sent for owners in focus only, and replaces what was sent
+	// before. It names the holders of the most sockets, not always all.
 	Processes []Process `cbor:"13,keyasint,omitempty"`
 	// Detailed means that Processes is meaningful, even when empty.
 	Detailed bool `cbor:"14,keyasint,omitempty"`
