@@ -94,6 +94,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 lint: $(GOLANGCI_LINT) ## run the linters
 	$(GOLANGCI_LINT) config verify
 	$(GOLANGCI_LINT) run ./...
+	$(GOLANGCI_LINT) run --build-tags e2e,bench ./e2e/...
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code and sort its imports

@@ -84,7 +84,7 @@ func newChild(t *testing.T) *child {
 	if os.Geteuid() != 0 {
 		t.Skip("making a network namespace needs root")
 	}
-	c := &child{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0])} //nolint:gosec // this very binary
+	c := &child{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childEnv+"=1")
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: 0}
 	r, w, err := os.Pipe()
@@ -151,7 +151,7 @@ func (c *child) die() {
 		if err == nil {
 			return
 		}
-		if err != unix.EINTR { //nolint:errorlint // a bare errno
+		if err != unix.EINTR {
 			c.t.Fatal(err)
 		}
 	}

@@ -24,7 +24,7 @@ func findHolders(proc string, processes []*process, want map[uint64]*holder) (fi
 		if missing == 0 {
 			return files
 		}
-		dir, err := os.Open(filepath.Join(proc, strconv.Itoa(p.pid), "fd"))
+		dir, err := os.Open(filepath.Join(proc, strconv.Itoa(p.pid), "fd")) //nolint:gosec // a path under /proc that we listed
 		if err != nil {
 			continue // gone, or not ours to see
 		}
@@ -34,7 +34,7 @@ func findHolders(proc string, processes []*process, want map[uint64]*holder) (fi
 			names, err := dir.Readdirnames(4096)
 			for _, name := range names {
 				files++
-				n, err := unix.Readlinkat(int(dir.Fd()), name, target[:]) //nolint:gosec // a file descriptor
+				n, err := unix.Readlinkat(int(dir.Fd()), name, target[:])
 				if err != nil || n >= len(target) {
 					continue
 				}

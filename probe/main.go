@@ -120,8 +120,10 @@ func readCommands(ctx context.Context, in io.Reader, commands chan wire.Command)
 		if m.Command == nil {
 			continue // what a controller should not say is no reason to die
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		post(commands, *m.Command)
 	}

@@ -123,7 +123,7 @@ func inNamespace(at place, fn func() error) (err error) {
 	if at.path == "" {
 		return fn()
 	}
-	target, err := os.Open(at.path) //nolint:gosec // a path under /proc or /run/netns that we listed
+	target, err := os.Open(at.path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("%w: %w", errNamespaceGone, err)
 	}
@@ -153,11 +153,11 @@ func inNamespace(at place, fn func() error) (err error) {
 			err = cerr
 		}
 	}()
-	if err := unix.Setns(int(target.Fd()), unix.CLONE_NEWNET); err != nil { //nolint:gosec // a file descriptor
+	if err := unix.Setns(int(target.Fd()), unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("entering the network namespace %s: %w", at.path, err)
 	}
 	err = fn()
-	if herr := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); herr != nil { //nolint:gosec // a file descriptor
+	if herr := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); herr != nil {
 		return fmt.Errorf("%w, %s: %w", errLost, at.path, errors.Join(herr, err))
 	}
 	return err

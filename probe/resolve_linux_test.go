@@ -81,10 +81,10 @@ func TestResolveStarvesNobody(t *testing.T) {
 	to := mustListen(t, loopback(), 64)
 	conns := newOpened(t)
 	conns.dial(t, 2, to, false, 0)
-	var real []Socket
+	var seen []Socket
 	if err := newDiagCollector().collect(nil, func(sock *Socket) {
 		if sock.Remote == to {
-			real = append(real, *sock)
+			seen = append(seen, *sock)
 		}
 	}); err != nil {
 		t.Skipf("inet_diag does not work here: %v", err)
@@ -95,21 +95,21 @@ func TestResolveStarvesNobody(t *testing.T) {
 		ghost.Inode = 1<<40 + i
 		all = append(all, ghost)
 	}
-	for i := range real {
-		real[i].Cgroup = 0
-		all = append(all, real[i])
+	for i := range seen {
+		seen[i].Cgroup = 0
+		all = append(all, seen[i])
 	}
 	self := &process{pid: os.Getpid(), netns: 7, owner: CgroupOwner{Unit: "me.service"}}
 	s.countAll(all...)
 	s.resolve(now, []*process{self}, []*namespace{hostSpace()})
-	for _, r := range real {
+	for _, r := range seen {
 		c := s.agg.conns[r.Key]
 		if row := s.agg.byID[c.row]; int(s.procs.get(c.proc).pid) != os.Getpid() || s.agg.owners.keyOf[row.key.owner].unit != "me.service" {
 			t.Errorf("held by %+v, owner %+v", s.procs.get(c.proc), s.agg.owners.keyOf[row.key.owner])
 		}
 	}
-	if len(real) != 2 || len(s.waiting) != 2000 {
-		t.Errorf("%d real sockets, %d wait", len(real), len(s.waiting))
+	if len(seen) != 2 || len(s.waiting) != 2000 {
+		t.Errorf("%d seen sockets, %d wait", len(seen), len(s.waiting))
 	}
 	// The last try looks at the processes of other namespaces as well.
 	self.netns = 8

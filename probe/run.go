@@ -85,17 +85,11 @@ func (l *loop) run(ctx context.Context, commands <-chan wire.Command) error {
 		defer t.Stop()
 		deadline = t.C
 	}
-	due := true
+	if err := l.look(ctx); err != nil {
+		return err
+	}
 	for {
-		if due {
-			if err := l.tick(ctx); err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				return l.fail(err)
-			}
-			due = false
-		}
+		due := true
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -107,8 +101,26 @@ func (l *loop) run(ctx context.Context, commands <-chan wire.Command) error {
 			}
 			due = l.obey(cmd, ticker)
 		case <-ticker.C:
-			due = true
 		}
+		if !due {
+			continue
+		}
+		if err := l.look(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// look takes one snapshot; a failure is told before the stream ends.
+func (l *loop) look(ctx context.Context) error {
+	err := l.tick(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		return l.fail(err)
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *sampler) readUDP(ctx context.Context, now time.Time, spaces []*namespac
 	began := time.Now()
 	locals := s.addrs.locals(spaces)
 	var sock Socket
-	emit := func(kind uint16, b []byte) error {
+	emit := func(_ uint16, b []byte) error {
 		ok, err := parseCtUDP(b, &sock)
 		if err != nil || !ok {
 			return err

@@ -13,7 +13,7 @@ import (
 func TestClaimedLengthTakesNoMemory(t *testing.T) {
 	header := append([]byte{magic0, magic1, Version, byte(KindTick)}, make([]byte, 8)...)
 	binary.BigEndian.PutUint32(header[4:], MaxPayload)
-	in := append(header, make([]byte, 1000)...)
+	in := bytes.Join([][]byte{header, make([]byte, 1000)}, nil)
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
