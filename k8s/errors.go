@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"regexp"
@@ -169,7 +170,10 @@ func classify(err error) Error {
 	switch {
 	case errors.Is(err, errNoConfig) || clientcmd.IsEmptyConfig(err):
 		return Error{Kind: KindNoConfig, What: "no kubeconfig names a cluster",
-			Hint: "set KUBECONFIG or --kubeconfig; without a cluster there are `snattop local` and `snattop demo`"}
+			Hint: "set KUBECONFIG or --kubeconfig; without a cluster there is `snattop local`"}
+	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(text, "stat "):
+		return Error{Kind: KindNoConfig, What: text,
+			Hint: "name an existing file with --kubeconfig or KUBECONFIG; without a cluster there is `snattop local`"}
 	case clientcmd.IsContextNotFound(err) || reNoContext.MatchString(text):
 		return Error{Kind: KindNoContext, What: text, Hint: "`kubectl config get-contexts` lists the contexts"}
 	case errors.Is(err, context.Canceled):
@@ -195,7 +199,7 @@ func classify(err error) Error {
 	}
 	if strings.Contains(text, "error dialing backend") || strings.Contains(text, "No agent available") {
 		return Error{Kind: KindKubelet, What: "the API server cannot reach the node's kubelet: " + text,
-			Hint: "exec, logs and attach share this path; see `snattop check tunnel`"}
+			Hint: "exec, logs and attach share this path: look at port 10250 of the node, and at the konnectivity agents"}
 	}
 	if e, ok := classifyStatus(err, text); ok {
 		return e

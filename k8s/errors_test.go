@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -35,7 +36,8 @@ func TestExplain(t *testing.T) {
 		denied bool
 		want   string // in the message
 	}{
-		{"no kubeconfig", errNoConfig, KindNoConfig, false, "snattop demo"},
+		{"missing kubeconfig", &fs.PathError{Op: "stat", Path: "/x", Err: fs.ErrNotExist}, KindNoConfig, false, "--kubeconfig"},
+		{"no kubeconfig", errNoConfig, KindNoConfig, false, "snattop local"},
 		{"unknown context", errors.New(`context "prod" does not exist`), KindNoContext, false, "get-contexts"},
 		{"refused connection", request(refused), KindUnreachable, false, "nothing listens"},
 		{"no such host", request(&net.DNSError{Name: "api.example", Err: "no such host"}), KindUnreachable, false, "does not resolve: api.example"},
@@ -61,7 +63,7 @@ func TestExplain(t *testing.T) {
 		{"exists", apierrors.NewAlreadyExists(schema.GroupResource{Resource: "pods"}, "x"), KindConflict, false, "already exists"},
 		{"429", apierrors.NewTooManyRequests("slow down", 1), KindBusy, false, "429"},
 		{"503", apierrors.NewServiceUnavailable("gone fishing"), KindUnreachable, false, "503"},
-		{"kubelet", errors.New("error dialing backend: dial tcp 10.0.0.5:10250: i/o timeout"), KindKubelet, false, "snattop check tunnel"},
+		{"kubelet", errors.New("error dialing backend: dial tcp 10.0.0.5:10250: i/o timeout"), KindKubelet, false, "port 10250"},
 		{"konnectivity", errors.New("error dialing backend: No agent available"), KindKubelet, false, "cannot reach the node's kubelet"},
 		{"interrupted", context.Canceled, KindCanceled, false, "interrupted"},
 		{"anything else", errors.New("a\nb"), KindOther, false, "a b"},

@@ -55,15 +55,17 @@ func newGather(emit func(inventory.Change)) *gather {
 }
 
 func (g *gather) run(ctx context.Context) {
+	wait := coalesceFirst
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-g.wake:
 		}
-		if !sleep(ctx, coalesce) {
+		if !sleep(ctx, wait) {
 			return
 		}
+		wait = coalesce
 		g.mu.Lock()
 		var ch inventory.Change
 		ch.Nodes, ch.GoneNodes = g.nodes.take()

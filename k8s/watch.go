@@ -22,6 +22,8 @@ import (
 const (
 	// coalesce is how long changes are gathered before they are told.
 	coalesce = 200 * time.Millisecond
+	// coalesceFirst is the same for the first ones, which somebody waits for.
+	coalesceFirst = 20 * time.Millisecond
 	// firstRetry doubles up to lastRetry while the API server fails.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
