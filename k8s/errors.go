@@ -171,7 +171,7 @@ func classify(err error) Error {
 	case errors.Is(err, errNoConfig) || clientcmd.IsEmptyConfig(err):
 		return Error{Kind: KindNoConfig, What: "no kubeconfig names a cluster",
 			Hint: "set KUBECONFIG or --kubeconfig; without a cluster there is `snattop local`"}
-	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(text, "stat "):
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(text, "stat "):
 		return Error{Kind: KindNoConfig, What: text,
 			Hint: "name an existing file with --kubeconfig or KUBECONFIG; without a cluster there is `snattop local`"}
 	case clientcmd.IsContextNotFound(err) || reNoContext.MatchString(text):
