@@ -133,8 +133,10 @@ e2e: e2e-deps probes ## run the tests against a real cluster; it is down afterwa
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...
 
 .PHONY: bench
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchtime 1x -tags bench ./e2e/bench/...
+bench: ## measure beside our peers (root; live numbers want e2e-up)
+	go test -tags bench -run '^$$' -bench 'FirstFrame|LiveNumbers' -benchtime 9x ./e2e/bench
+	go test -tags bench -run '^$$' -bench 'Snapshot' -benchtime 1x -timeout 20m ./e2e/bench
+	go test -run '^$$' -bench . -benchtime 1s ./probe ./probe/wire ./tui/component/table
 
 # ---- releases ----------------------------------------------------------------
 
