@@ -39,6 +39,7 @@ type options struct {
 	provider                      string
 	debugNamespace                string
 	maxNodes                      int
+	node                          string
 	pods                          []string
 	allowEphemeral                bool
 	logFile                       string
@@ -60,6 +61,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.provider, "provider", "auto", "what translates addresses: auto, azure-lb, azure-natgw, gcp-nat or aws-natgw")
 	fs.StringVar(&o.debugNamespace, "debug-namespace", "kube-system", "namespace of snattop's debug pods")
 	fs.IntVar(&o.maxNodes, "max-nodes", 0, "look at no more nodes than this (default: all)")
+	fs.StringVar(&o.node, "node", "", "only this node (name or internal IP)")
 	fs.StringArrayVar(&o.pods, "pod", nil, "NAMESPACE/NAME to look into with an ephemeral container where node pods are refused (repeatable)")
 	fs.BoolVar(&o.allowEphemeral, "allow-ephemeral", false, "add ephemeral containers to the pods named by --pod without asking; they cannot be removed")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
@@ -137,7 +139,11 @@ func (o *options) probe() probe.Config {
 }
 
 // live returns the options of a cluster's source.
-func (o *options) live(nodes []string) live.Options {
+func (o *options) live() live.Options {
+	var nodes []string
+	if o.node != "" {
+		nodes = []string{o.node}
+	}
 	return live.Options{
 		Namespace: *o.kube.Namespace, DebugNamespace: o.debugNamespace,
 		Image: o.image, ProbeImage: o.probeImage, PullSecret: o.pullSecret,

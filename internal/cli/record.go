@@ -33,7 +33,6 @@ func newRecord(o *options) *cobra.Command {
 	fs.StringVarP(&file, "output", "o", "", "file to write")
 	fs.Lookup("output").Annotations = map[string][]string{noDefault: {}}
 	fs.StringVar(&f.source, "source", f.source, "live or local")
-	fs.StringVar(&f.node, "node", "", "only this node (name or internal IP)")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to record, from when every node is reached")
 	return cmd
 }

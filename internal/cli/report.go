@@ -18,7 +18,6 @@ import (
 
 type reportFlags struct {
 	output, source string
-	node           string
 	duration       time.Duration
 }
 
@@ -44,7 +43,6 @@ destination first. Exit codes: 0 healthy, 1 the tool failed, 2 wrong usage,
 	fs := cmd.Flags()
 	fs.StringVarP(&f.output, "output", "o", f.output, "table or json")
 	fs.StringVar(&f.source, "source", f.source, "live, local, or a recording's FILE")
-	fs.StringVar(&f.node, "node", "", "only this node (name or internal IP)")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to measure, from when every node is reached")
 	return cmd
 }
@@ -69,10 +67,10 @@ func runReport(ctx context.Context, o *options, f reportFlags) error {
 	if err != nil {
 		return err
 	}
-	r := report.Build(pic, o.filter(f), time.Now(), window)
+	r := report.Build(pic, o.filter(), time.Now(), window)
 	if len(r.Nodes) == 0 {
-		if f.node != "" {
-			return cannotTell(fmt.Errorf("there is no node %q; 'kubectl get nodes -o wide' lists names and addresses", f.node))
+		if o.node != "" {
+			return cannotTell(fmt.Errorf("there is no node %q; 'kubectl get nodes -o wide' lists names and addresses", o.node))
 		}
 		if pic.Problem != "" {
 			return cannotTell(errors.New(pic.Problem))
@@ -100,8 +98,8 @@ func reportWriter(output string) (func(io.Writer, *report.Report) error, error) 
 
 // filter narrows the report to what the flags name. A single --pod names the
 // pod of interest; several only say where ephemeral containers may go.
-func (o *options) filter(f reportFlags) report.Filter {
-	out := report.Filter{Node: f.node, Namespace: *o.kube.Namespace}
+func (o *options) filter() report.Filter {
+	out := report.Filter{Node: o.node, Namespace: *o.kube.Namespace}
 	if len(o.pods) == 1 {
 		out.Namespace, out.Pod = splitPod(o.pods[0], *o.kube.Namespace)
 	}
@@ -116,11 +114,7 @@ func (o *options) reportSource(ctx context.Context, f reportFlags) (session.Sour
 		if err != nil {
 			return nil, err
 		}
-		var nodes []string
-		if f.node != "" {
-			nodes = []string{f.node}
-		}
-		opts := o.live(nodes)
+		opts := o.live()
 		opts.Consent = o.consent
 		return live.New(client, opts), nil
 	case "local":

@@ -30,7 +30,7 @@ func runCluster(ctx context.Context, o *options) error {
 		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host", err)
 	}
 	o.askEphemeral()
-	opts := o.live(nil)
+	opts := o.live()
 	opts.Consent = o.consent
 	return o.screen(ctx, live.New(client, opts), "")
 }
