@@ -59,6 +59,10 @@ func run(m *testing.M) (code int, err error) {
 		return 1, fmt.Errorf("building snattop: %w\n%s", err, out)
 	}
 	g, err := ground.Attach()
+	if err == nil {
+		// What an interrupted run left looks like a ground and does not answer.
+		_, err = g.Kubectl(ctx, "", "get", "nodes")
+	}
 	if err != nil {
 		began := time.Now()
 		if g, err = ground.Up(ctx, ground.Options{Progress: os.Stderr}); err != nil {

@@ -101,6 +101,22 @@ func walkTerminal(t *testing.T) {
 	}
 }
 
+// TestClosedTerminal closes the window in which snattop runs.
+func TestClosedTerminal(t *testing.T) {
+	term := newTerminal(t, 120, 40)
+	term.shows(`3/3 nodes`)
+	if len(ours(t)) == 0 {
+		t.Fatal("no pod of ours stands, so nothing is proved")
+	}
+	term.tmux("kill-server")
+	eventually(t, 30*time.Second, "no pods of ours are left", func() error {
+		if left := ours(t); len(left) > 0 {
+			return fmt.Errorf("%v", left)
+		}
+		return nil
+	})
+}
+
 // TestTinyTerminal draws where nothing fits, and still ends well.
 func TestTinyTerminal(t *testing.T) {
 	term := newTerminal(t, 20, 5)

@@ -187,7 +187,9 @@ func inNamespaces(inodes map[string]bool) []process {
 	var found []process
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
+		// Not ourselves: a thread of ours that made a namespace may still be in
+		// it, and when it is the first one, it stands for the whole process.
+		if err != nil || pid == os.Getpid() {
 			continue
 		}
 		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
