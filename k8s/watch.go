@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -76,52 +77,30 @@ type listWatch struct {
 
 func (w *watcher) nodes(string) listWatch {
 	api := w.client.CoreV1().Nodes()
-	return listWatch{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			l, err := api.List(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			for i := range l.Items {
-				trim(&l.Items[i])
-			}
-			return l, nil
-		},
-		watch: api.Watch,
-	}
+	return listWatch{list: trimmed(api.List), watch: api.Watch}
 }
 
 func (w *watcher) pods(namespace string) listWatch {
 	api := w.client.CoreV1().Pods(namespace)
-	return listWatch{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			l, err := api.List(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			for i := range l.Items {
-				trim(&l.Items[i])
-			}
-			return l, nil
-		},
-		watch: api.Watch,
-	}
+	return listWatch{list: trimmed(api.List), watch: api.Watch}
 }
 
 func (w *watcher) services(namespace string) listWatch {
 	api := w.client.CoreV1().Services(namespace)
-	return listWatch{
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			l, err := api.List(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			for i := range l.Items {
-				trim(&l.Items[i])
-			}
-			return l, nil
-		},
-		watch: api.Watch,
+	return listWatch{list: trimmed(api.List), watch: api.Watch}
+}
+
+// trimmed cuts what a list returns down before anything holds on to it.
+func trimmed[L runtime.Object](list func(context.Context, metav1.ListOptions) (L, error)) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+	return func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		l, err := list(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return l, meta.EachListItem(l, func(item runtime.Object) error {
+			trim(item)
+			return nil
+		})
 	}
 }
 
