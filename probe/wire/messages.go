@@ -95,6 +95,12 @@ type Tick struct {
 	Cost Cost `cbor:"11,keyasint"`
 	// Problems are sentences about what could not be seen in this snapshot.
 	Problems []string `cbor:"12,keyasint,omitempty"`
+	// Collector is the one that took over from the Hello's (or the last one
+	// told here), which failed; the tick is full then, and Problems say why.
+	Collector string `cbor:"13,keyasint,omitempty"`
+	// Sources counts the node's tracked connections by who opened them; absent
+	// when nothing changed.
+	Sources []Source `cbor:"14,keyasint,omitempty"`
 }
 
 // Owner is who holds sockets: a container group (pod) or a part of the host.
@@ -146,6 +152,51 @@ type Row struct {
 	Processes []Process `cbor:"13,keyasint,omitempty"`
 	// Detailed means that Processes is meaningful, even when empty.
 	Detailed bool `cbor:"14,keyasint,omitempty"`
+
+	// More events. They are counted by collectors that see each of them (eBPF)
+	// and are 0 with the others.
+
+	// Resets are those of Closes that ended by a reset, of either side.
+	Resets uint32 `cbor:"15,keyasint,omitempty"`
+	// Refused, TimedOut and NoPort are those of Fails that were answered by a
+	// reset, were not answered at all, and never got a local port to leave
+	// from. What is left of Fails was given up by the program.
+	Refused  uint32 `cbor:"16,keyasint,omitempty"`
+	TimedOut uint32 `cbor:"17,keyasint,omitempty"`
+	NoPort   uint32 `cbor:"18,keyasint,omitempty"`
+	// SynRetrans and Retrans are segments sent again: SYNs, and all others.
+	SynRetrans uint32 `cbor:"19,keyasint,omitempty"`
+	Retrans    uint32 `cbor:"20,keyasint,omitempty"`
+	// ResetsIn and ResetsOut are RST segments, received and sent, of
+	// connections that were known at that moment.
+	ResetsIn  uint32 `cbor:"21,keyasint,omitempty"`
+	ResetsOut uint32 `cbor:"22,keyasint,omitempty"`
+	// Lives is how long the connections of Closes had been established.
+	Lives []Life `cbor:"23,keyasint,omitempty"`
+}
+
+// LifeBuckets is the number of buckets of a histogram of lives.
+const LifeBuckets = 24
+
+// Life is one bucket of a histogram of lives. Bucket 0 holds lives below one
+// millisecond, bucket i those from 2^(i-1) to below 2^i milliseconds, and the
+// last one everything longer.
+type Life struct {
+	_      struct{} `cbor:",toarray"`
+	Bucket uint8
+	Count  uint32
+}
+
+// Source is who opened tracked connections, by address: where the sockets live
+// elsewhere (a virtual machine, a node behind this one), the connection
+// tracking table is all there is to see of them.
+type Source struct {
+	IP netip.Addr `cbor:"1,keyasint"`
+	// TCP and UDP are entries of the host's table.
+	TCP uint32 `cbor:"2,keyasint,omitempty"`
+	UDP uint32 `cbor:"3,keyasint,omitempty"`
+	// Local means that the address lives in one of this node's namespaces.
+	Local bool `cbor:"4,keyasint,omitempty"`
 }
 
 // Process is a holder of sockets of a row.
@@ -172,7 +223,8 @@ type Conntrack struct {
 
 // Loss counts what the probe knows it has not told.
 type Loss struct {
-	// Events that were lost before they were counted, since the start.
+	// Events that were lost before they were counted, since the start: a full
+	// kernel map, a line of tcptracer that did not parse.
 	Events uint64 `cbor:"1,keyasint,omitempty"`
 	// Destinations that did not fit the row limit, in this snapshot.
 	Destinations uint64 `cbor:"2,keyasint,omitempty"`
@@ -185,6 +237,8 @@ type Cost struct {
 	WallNanos  int64  `cbor:"1,keyasint,omitempty"`
 	Sockets    uint64 `cbor:"2,keyasint,omitempty"`
 	Namespaces uint32 `cbor:"3,keyasint,omitempty"`
+	// CPUNanos is the processor time of the whole probe since the tick before.
+	CPUNanos int64 `cbor:"4,keyasint,omitempty"`
 }
 
 // Bye is the last frame of a stream that ended on purpose.
