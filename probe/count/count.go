@@ -6,6 +6,7 @@ package count
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/snattop/snattop/probe/wire"
 )
@@ -27,9 +28,8 @@ type Key struct {
 type Gauges struct {
 	Established uint32
 	// Closing is FIN-WAIT-1/2, CLOSE-WAIT, CLOSING and LAST-ACK.
-	Closing  uint32
-	SynSent  uint32
-	TimeWait uint32
+	Closing uint32
+	SynSent uint32
 }
 
 // Events are what happened, since the start of the collector; the counters
@@ -45,6 +45,8 @@ type Events struct {
 	Refused, TimedOut, NoPort uint32
 	// SynRetrans and Retrans are segments sent again: SYNs, and all others.
 	SynRetrans, Retrans uint32
+	// TimeWaits are those of Closes that went on into TIME_WAIT.
+	TimeWaits uint32
 	// ResetsIn and ResetsOut are RST segments of connections that were known.
 	ResetsIn, ResetsOut uint32
 	// Lives is a histogram of how long the connections of Closes had been
@@ -58,7 +60,8 @@ func (e *Events) Sub(old *Events) Events {
 		Opens: e.Opens - old.Opens, Closes: e.Closes - old.Closes, Fails: e.Fails - old.Fails, Resets: e.Resets - old.Resets,
 		Refused: e.Refused - old.Refused, TimedOut: e.TimedOut - old.TimedOut, NoPort: e.NoPort - old.NoPort,
 		SynRetrans: e.SynRetrans - old.SynRetrans, Retrans: e.Retrans - old.Retrans,
-		ResetsIn: e.ResetsIn - old.ResetsIn, ResetsOut: e.ResetsOut - old.ResetsOut,
+		TimeWaits: e.TimeWaits - old.TimeWaits,
+		ResetsIn:  e.ResetsIn - old.ResetsIn, ResetsOut: e.ResetsOut - old.ResetsOut,
 	}
 	for i := range out.Lives {
 		out.Lives[i] = e.Lives[i] - old.Lives[i]
@@ -74,6 +77,15 @@ type Row struct {
 	Gauges
 	// Events are what happened since the row was read last.
 	Events Events
+	// Waits are connections that were found in TIME_WAIT at the start.
+	Waits []Wait
+}
+
+// Wait is a number of connections in TIME_WAIT that end together.
+type Wait struct {
+	// Left is how long the kernel still keeps them.
+	Left  time.Duration
+	Count uint32
 }
 
 // Reading is what a counting collector tells at one moment.
