@@ -57,18 +57,20 @@ const wakeEvery = time.Second
 // build makes a node's picture.
 func (s *Session) build(n *node) {
 	now := s.now
-	n.tidy(now)
+	n.tidy(now, func(d snat.Dest) bool { return d.Protocol == snat.TCP && s.class.Classify(d.IP).Eligible })
 	n.wake = now.Add(wakeEvery)
 	info := s.names.nodes[n.name]
 	out := &Node{
 		Name: n.name, InternalIP: info.InternalIP, ProviderID: info.ProviderID, OS: info.OS, Ready: info.Ready,
 		State: n.state.State, Error: n.state.Error, Progress: n.state.Progress, Rung: n.state.Rung, Scoped: n.state.Scoped, LeftOut: n.state.LeftOut,
-		Since: n.since,
+		Since: n.since, Handovers: n.handovers,
 	}
 	for _, key := range slices.Sorted(maps.Keys(n.streams)) {
-		fillStream(out, n.streams[key])
+		s.fillStream(out, n.streams[key])
 	}
 	out.Budget = snat.BudgetFor(s.opts.SNATPorts, s.provider(), max(len(s.names.nodes), 1))
+
+	out.room(out.Sight())
 
 	byOwner := make(map[Key]*Owner)
 	loads := make(map[snat.Dest]snat.Load)
@@ -79,6 +81,7 @@ func (s *Session) build(n *node) {
 			o = s.owner(n, k.owner)
 			byOwner[k.owner] = o
 		}
+		o.room(SightOf(f.stream.collector))
 		d := s.dest(n, o, f, now)
 		o.Dests = append(o.Dests, d)
 		add(&o.Counts, d)
@@ -89,11 +92,13 @@ func (s *Session) build(n *node) {
 		}
 	}
 	for key, o := range byOwner {
+		n.buried(o)
 		o.Ports = snat.Bounds(perOwner[key], out.Budget.Ports)
 		slices.SortFunc(o.Dests, worseDest)
 		merge(&out.Counts, &o.Counts)
 		out.Owners = append(out.Owners, o)
 	}
+	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
 	out.Ports = snat.Bounds(slices.Collect(maps.Values(loads)), out.Budget.Ports)
 	judge(out)
@@ -105,14 +110,19 @@ func (s *Session) build(n *node) {
 }
 
 // fillStream adds what one probe says of itself.
-func fillStream(out *Node, st *stream) {
+func (s *Session) fillStream(out *Node, st *stream) {
 	if h := st.hello; h != nil {
-		out.Collector, out.Kernel, out.Features = h.Collector, h.Kernel, h.Features
+		out.Kernel, out.Features = h.Kernel, h.Features
 		out.Interval = time.Duration(h.IntervalMillis) * time.Millisecond
 	}
+	out.Collector = cmp.Or(st.collector, out.Collector)
 	if st.last.After(out.LastTick) {
 		out.LastTick = st.last
 	}
+	if st.began.After(out.CountedSince) {
+		out.CountedSince = st.began
+	}
+	out.ProbeCPU += st.cpu.perSecond(st.asOf(s.now), st.counted) / 1000
 	out.Problems = append(out.Problems, st.problems...)
 	out.Loss.Events += st.loss.Events
 	out.Loss.Destinations += st.loss.Destinations + st.refused
@@ -124,6 +134,9 @@ func fillStream(out *Node, st *stream) {
 		if st.conntrack[i].HostNetwork && st.podUID == "" {
 			out.Conntrack = &st.conntrack[i]
 		}
+	}
+	if st.podUID == "" {
+		out.Tracked = s.tracked(st.sources)
 	}
 }
 
@@ -201,8 +214,24 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 		Cooling: f.cooling.at(now),
 	}
 	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
-	if st := f.stream; f.epoch == st.epoch {
+	st := f.stream
+	sight := SightOf(st.collector)
+	if d.Protocol == snat.TCP {
+		if sight.Trouble {
+			d.Trouble = st.noTrouble
+		}
+		if sight.Lives {
+			d.Lives = st.noLives
+		}
+	}
+	if f.current() {
 		at := st.asOf(now)
+		if d.Trouble != nil && f.trouble != nil {
+			d.Trouble = f.trouble.perSecond(at, st.counted)
+		}
+		if d.Lives != nil && f.lives != nil {
+			d.Lives = f.lives
+		}
 		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
 		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
 	}
@@ -258,6 +287,7 @@ func add(c *Counts, d *Dest) {
 	c.OpensPerSecond += d.OpensPerSecond
 	c.ClosesPerSecond += d.ClosesPerSecond
 	c.FailedPerSecond += d.FailedPerSecond
+	c.finer(d.Trouble, d.Lives)
 }
 
 // merge adds an owner's counts to its node's. Ports are no sum: the node's are
@@ -273,6 +303,7 @@ func merge(to, from *Counts) {
 	to.OpensPerSecond += from.OpensPerSecond
 	to.ClosesPerSecond += from.ClosesPerSecond
 	to.FailedPerSecond += from.FailedPerSecond
+	to.finer(from.Trouble, from.Lives)
 }
 
 func worseOwner(a, b *Owner) int {

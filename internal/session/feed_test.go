@@ -102,6 +102,14 @@ func titles(n *session.Node) []string {
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
+func ips(list ...string) []netip.Addr {
+	out := make([]netip.Addr, 0, len(list))
+	for _, s := range list {
+		out = append(out, ip(s))
+	}
+	return out
+}
+
 func podOwner(id uint32, uid string) wire.Owner {
 	return wire.Owner{ID: id, NetNS: uint64(id) + 4_026_530_000, PodUID: uid}
 }

@@ -28,6 +28,10 @@ type flow struct {
 	epoch                uint32
 	opens, closes, fails rate
 	cooling              coolingRing
+	// trouble and lives are nil until there is any: most collectors tell of
+	// neither. lives is replaced, never written: pictures share it.
+	trouble *troubleRates
+	lives   *Lives
 }
 
 // gauges are numbers of sockets.
@@ -57,6 +61,24 @@ func (f *flow) attach(st *stream, r *streamRow) {
 	if f.stream != st || f.epoch != st.epoch {
 		f.stream, f.epoch = st, st.epoch
 		f.opens, f.closes, f.fails = rate{}, rate{}, rate{}
+		f.trouble, f.lives = nil, nil
+	}
+}
+
+// current reports whether what is remembered was counted by the stream as it
+// stands, not before a gap.
+func (f *flow) current() bool { return f.epoch == f.stream.epoch }
+
+// finer counts what only collectors that see every event tell.
+func (f *flow) finer(r *wire.Row, over time.Duration, now time.Time) {
+	if troubled(r) {
+		if f.trouble == nil {
+			f.trouble = &troubleRates{}
+		}
+		f.trouble.add(r, over, now)
+	}
+	if len(r.Lives) > 0 {
+		f.lives = f.lives.with(r.Lives)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestHostileTextIsCleanedWhereverItEnters(t *testing.T) {
 			Services: []inventory.Service{{ClusterIPs: ips}},
 		}
 		tick := wire.Tick{
-			Full: true, Problems: []string{""},
+			Full: true, Problems: []string{""}, Collector: "x", Sources: []wire.Source{{TCP: 1}},
 			Owners: []wire.Owner{{ID: 1, IPs: ips, ContainerIDs: []string{""}}, {ID: 2, HostNetwork: true}},
 			Rows: []wire.Row{
 				{ID: 1, Owner: 1, Protocol: tcp, IP: ip("10.1.1.1"), Port: 1, Established: 1, Detailed: true, Processes: []wire.Process{{}}},
@@ -160,12 +160,26 @@ func genRow(t *rapid.T) wire.Row {
 		ID: genID.Draw(t, "row"), Owner: genID.Draw(t, "owner"), Protocol: rapid.SampledFrom([]uint8{tcp, udp, 0, 132}).Draw(t, "proto"), IP: genIP.Draw(t, "ip"),
 		Port: rapid.SampledFrom([]uint16{0, 443}).Draw(t, "port"), Established: genNum.Draw(t, "est"), Closing: genNum.Draw(t, "closing"),
 		SynSent: genNum.Draw(t, "syn"), TimeWait: genNum.Draw(t, "tw"), Opens: genNum.Draw(t, "opens"), Closes: genNum.Draw(t, "closes"), Fails: genNum.Draw(t, "fails"),
+		Resets: genNum.Draw(t, "resets"), Refused: genNum.Draw(t, "refused"), TimedOut: genNum.Draw(t, "timedout"), NoPort: genNum.Draw(t, "noport"),
+		SynRetrans: genNum.Draw(t, "synretrans"), Retrans: genNum.Draw(t, "retrans"), ResetsIn: genNum.Draw(t, "resetsin"), ResetsOut: genNum.Draw(t, "resetsout"),
+		Lives: rapid.SliceOfN(rapid.Custom(genLife), 0, 3).Draw(t, "lives"),
 	}
 	if r.Detailed = rapid.Bool().Draw(t, "detailed"); r.Detailed {
 		r.Processes = []wire.Process{{PID: 1, ContainerID: sideID, Established: 1}}
 	}
 	return r
 }
+
+func genLife(t *rapid.T) wire.Life {
+	return wire.Life{Bucket: rapid.SampledFrom([]uint8{0, 3, 22, 23, 24, 255}).Draw(t, "bucket"), Count: genNum.Draw(t, "count")}
+}
+
+func genSource(t *rapid.T) wire.Source {
+	return wire.Source{IP: genIP.Draw(t, "source"), TCP: genNum.Draw(t, "tcp"), UDP: genNum.Draw(t, "udp"), Local: rapid.Bool().Draw(t, "local")}
+}
+
+// genCollector is "" most of the time: no hand-over.
+var genCollector = rapid.SampledFrom([]string{"", "", "", "ebpf", "tcptracer", "diag", "x"})
 
 func genEvent(t *rapid.T) session.Event {
 	e := session.Event{Node: genNode.Draw(t, "node"), PodUID: genUID.Draw(t, "scope")}
@@ -174,7 +188,7 @@ func genEvent(t *rapid.T) session.Event {
 		e.State = &session.NodeState{State: rapid.SampledFrom([]session.State{session.StateStreaming, session.StateDenied, ""}).Draw(t, "state"),
 			Scoped: rapid.SampledFrom([][]string{nil, {"a/b"}}).Draw(t, "scoped")}
 	case 1:
-		e.Hello = &wire.Hello{IntervalMillis: rapid.Int64().Draw(t, "interval")}
+		e.Hello = &wire.Hello{IntervalMillis: rapid.Int64().Draw(t, "interval"), Collector: genCollector.Draw(t, "hello")}
 	case 2:
 		e.Objects = &inventory.Change{
 			Nodes:     []inventory.Node{{Name: genNode.Draw(t, "name"), ProviderID: rapid.SampledFrom([]string{"", "azure:///x", "gce://x"}).Draw(t, "provider"), InternalIP: "20.60.1.9"}},
@@ -191,6 +205,8 @@ func genEvent(t *rapid.T) session.Event {
 			Full: rapid.IntRange(0, 4).Draw(t, "full") == 0, ElapsedNanos: rapid.SampledFrom([]int64{0, -1, 1, 1e9, math.MaxInt64}).Draw(t, "elapsed"),
 			Owners: rapid.SliceOfN(rapid.Custom(genOwner), 0, 4).Draw(t, "owners"), Rows: rapid.SliceOfN(rapid.Custom(genRow), 0, 6).Draw(t, "rows"),
 			GoneRows: rapid.SliceOfN(genID, 0, 2).Draw(t, "gonerows"), GoneOwners: rapid.SliceOfN(genID, 0, 1).Draw(t, "goneowners"),
+			Collector: genCollector.Draw(t, "collector"), Sources: rapid.SliceOfN(rapid.Custom(genSource), 0, 3).Draw(t, "sources"),
+			Cost: wire.Cost{CPUNanos: rapid.Int64().Draw(t, "cpu")},
 		}
 	}
 	return e
@@ -230,6 +246,7 @@ func checkPicture(t *rapid.T, pic *session.Snapshot) {
 			t.Fatalf("%s: verdict %q, why %q", n.Name, n.Verdict, n.Why)
 		}
 		checkPorts(t, n.Name, n.Ports)
+		checkSeen(t, n)
 		var sum session.Counts
 		keys := map[session.Key]bool{}
 		for _, o := range n.Owners {
@@ -260,6 +277,34 @@ func checkPicture(t *rapid.T, pic *session.Snapshot) {
 		}
 		if sum.Open != n.Open || sum.Trying != n.Trying || sum.Cooling != n.Cooling || sum.All != n.All || sum.UDPFlows != n.UDPFlows || sum.EstablishedPublic != n.EstablishedPublic {
 			t.Fatalf("%s: %+v, its owners have %+v", n.Name, n.Counts, sum)
+		}
+	}
+}
+
+// checkSeen holds a node against what its collector can see, and what is above
+// against what is below.
+func checkSeen(t *rapid.T, n *session.Node) {
+	if sight := n.Sight(); (n.Trouble != nil) != sight.Trouble || (n.Lives != nil) != sight.Lives {
+		t.Fatalf("%s: %q sees %+v, the node has %v and %v", n.Name, n.Collector, sight, n.Trouble, n.Lives)
+	}
+	if len(n.Handovers) > 16 || n.ProbeCPU < 0 {
+		t.Fatalf("%s: %d hand-overs, %g ms of CPU", n.Name, len(n.Handovers), n.ProbeCPU)
+	}
+	for _, o := range n.Owners {
+		if o.Lives == nil {
+			continue
+		}
+		var sum uint64
+		for _, d := range o.Dests {
+			if d.Eligible && d.Lives != nil {
+				sum += d.Lives.Ended()
+			}
+		}
+		if got := o.Lives.Ended(); got < sum {
+			t.Fatalf("%s: %d ended, of its destinations %d", o.Key, got, sum)
+		}
+		if span, ok := o.Lives.Quantile(0.9); ok && span.Below != 0 && span.Below <= span.From {
+			t.Fatalf("%s: 9 of 10 lived %v", o.Key, span)
 		}
 	}
 }

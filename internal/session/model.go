@@ -92,12 +92,20 @@ type Node struct {
 	// Rung is the way in that serves: "node pod", "ephemeral container", …
 	Rung string
 
+	// Collector is the one in use, by its name on the wire; Sight says what it
+	// can see.
 	Collector string
 	Kernel    string
 	Features  []wire.Feature
-	// Since is when numbers began; LastTick when the newest arrived.
-	Since    time.Time
-	LastTick time.Time
+	// Handovers are the collectors that failed while they ran, oldest first;
+	// the newest few only.
+	Handovers []Handover
+	// Since is when numbers began; CountedSince is when events began to be
+	// counted without a gap, which every new start of a probe and every
+	// hand-over make; LastTick is when the newest numbers arrived.
+	Since        time.Time
+	CountedSince time.Time
+	LastTick     time.Time
 	// Interval is the time between ticks.
 	Interval time.Duration
 	// Scoped lists the pods that are seen when not the whole node is.
@@ -106,6 +114,9 @@ type Node struct {
 	Problems []string
 	Loss     wire.Loss
 	Cost     wire.Cost
+	// ProbeCPU is the processor time that the probe takes, in milliseconds a
+	// second; 0 when it is not known.
+	ProbeCPU float64
 
 	Budget  snat.Budget
 	Verdict snat.Verdict
@@ -116,6 +127,9 @@ type Node struct {
 	Trend []int
 	// Conntrack is the node's own table; nil when it could not be read.
 	Conntrack *wire.Conntrack
+	// Tracked is who opened the connections in that table, most first; empty
+	// where the probe does not tell.
+	Tracked []TrackedSource
 
 	// Owners is worst first: by estimate, then open, then name.
 	Owners []*Owner
@@ -181,6 +195,10 @@ type Counts struct {
 	UDPFlows int
 	// Rates are events a second over the last ticks.
 	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
+	// Trouble and Lives are nil when the collector cannot see them. Lives are
+	// those since CountedSince.
+	Trouble *Trouble
+	Lives   *Lives
 }
 
 // Dest is one destination of one owner.
@@ -193,11 +211,21 @@ type Dest struct {
 	Established, Closing, SynSent, TimeWait, Cooling int
 
 	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
+	// Trouble and Lives are nil when the collector cannot see them, and for
+	// UDP, which has neither.
+	Trouble *Trouble
+	Lives   *Lives
 
 	// Processes is known for owners in focus only.
 	Processes []Process
 	// Detailed means that Processes is meaningful, even when empty.
 	Detailed bool
+}
+
+// Counting reports whether events have been counted for long enough to speak
+// of: one tick tells what is there, not what happens.
+func (n *Node) Counting() bool {
+	return n.LastTick.After(n.Since) && n.LastTick.After(n.CountedSince)
 }
 
 // Open is the number of established and closing flows.

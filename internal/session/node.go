@@ -18,6 +18,8 @@ type node struct {
 	trend   []int
 	trended time.Time
 	since   time.Time
+	// handovers are the newest, oldest first.
+	handovers []Handover
 	// built is the picture made last; nil when something has changed since.
 	built *Node
 	// wake is when a picture changes by itself: a port cools down, a rate
@@ -87,10 +89,15 @@ func (n *node) stream(podUID string) *stream {
 }
 
 // tidy forgets flows that hold nothing any more, and owners without flows.
-func (n *node) tidy(now time.Time) {
+// How long connections lived is kept for those above them: who is asked about
+// a node must not hear of fewer and fewer.
+func (n *node) tidy(now time.Time, counts func(snat.Dest) bool) {
 	used := make(map[Key]bool, len(n.owners))
 	for k, f := range n.flows {
 		if f.idle(now) {
+			if f.lives != nil && f.current() && counts(k.dest) {
+				f.stream.bury(k.owner, f.lives)
+			}
 			delete(n.flows, k)
 			continue
 		}
@@ -99,6 +106,14 @@ func (n *node) tidy(now time.Time) {
 	for k := range n.owners {
 		if !used[k] {
 			delete(n.owners, k)
+		}
+	}
+	for _, st := range n.streams {
+		for k, l := range st.ended {
+			if !used[k] {
+				st.endedElsewhere.add(l)
+				delete(st.ended, k)
+			}
 		}
 	}
 }

@@ -164,11 +164,12 @@ func (s *Session) nodeEvent(n *node, e Event) {
 	case e.Hello != nil:
 		h := *e.Hello
 		h.Collector, h.Kernel, h.Hostname, h.Probe = clean(h.Collector), clean(h.Kernel), clean(h.Hostname), clean(h.Probe)
-		h.Features = slices.Clone(h.Features)
+		h.Features = slices.Clone(h.Features[:min(len(h.Features), maxTexts)])
 		for i := range h.Features {
 			h.Features[i].Name, h.Features[i].Detail = clean(h.Features[i].Name), clean(h.Features[i].Detail)
 		}
-		n.stream(e.PodUID).hello = &h
+		st := n.stream(e.PodUID)
+		st.hello, st.collector = &h, h.Collector
 	case e.Tick != nil:
 		if n.since.IsZero() {
 			n.since = e.Time

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -19,16 +20,22 @@ const (
 	maxNodes        = 10_000
 	maxTextBytes    = 1024
 	maxTexts        = 64
+	maxSources      = 256
+	maxHandovers    = 16
 )
 
 // stream is one probe's side of a node: the whole node, or one pod of it.
 type stream struct {
 	podUID string
 	hello  *wire.Hello
+	// collector is the one in use: the Hello's, or who took over from it.
+	collector string
 	// last is when a tick came; counted is for how long events have been
-	// counted since the stream began, and epoch how often it has begun.
+	// counted since the stream began, began when that was, and epoch how often
+	// it has begun.
 	last      time.Time
 	counted   time.Duration
+	began     time.Time
 	epoch     uint32
 	owners    map[uint32]*wire.Owner
 	rows      map[uint32]*streamRow
@@ -36,6 +43,17 @@ type stream struct {
 	cost      wire.Cost
 	problems  []string
 	conntrack []wire.Conntrack
+	sources   []wire.Source
+	// cpu is the processor time of the probe, in microseconds.
+	cpu rate
+	// ended holds the lives of destinations that are forgotten, by owner, and
+	// endedElsewhere those of owners that are.
+	ended          map[Key]*Lives
+	endedElsewhere Lives
+	// noTrouble and noLives are what the pictures of destinations share that
+	// have none.
+	noTrouble *Trouble
+	noLives   *Lives
 	// refused counts rows and owners beyond the bounds.
 	refused uint64
 }
@@ -49,7 +67,10 @@ type streamRow struct {
 }
 
 func newStream(podUID string) *stream {
-	return &stream{podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*streamRow)}
+	return &stream{
+		podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*streamRow),
+		ended: make(map[Key]*Lives), noTrouble: &Trouble{}, noLives: &Lives{},
+	}
 }
 
 // interval is the time between ticks.
@@ -86,14 +107,19 @@ func (st *stream) elapse(t *wire.Tick, now time.Time) time.Duration {
 func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration) {
 	var over time.Duration
 	if t.Full {
-		st.reset()
+		st.reset(now)
 	} else {
 		over = st.elapse(t, now)
+		st.cpu.add(micros(t.Cost.CPUNanos), over, now)
 	}
 	st.last, st.loss, st.cost = now, t.Loss, t.Cost
 	st.problems = cleanAll(t.Problems)
+	st.handOver(n, t.Collector, now)
 	if t.Conntrack != nil {
 		st.conntrack = t.Conntrack
+	}
+	if t.Sources != nil {
+		st.sources = sources(t.Sources)
 	}
 	for i := range t.Owners {
 		st.owner(n, t.Owners[i])
@@ -152,6 +178,7 @@ func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, h
 		f.opens.add(r.Opens, over, now)
 		f.closes.add(r.Closes, over, now)
 		f.fails.add(r.Fails, over, now)
+		f.finer(r, over, now)
 	}
 	if f.key.dest.Protocol == snat.TCP {
 		f.cooling.add(closes, now, hold)
@@ -167,14 +194,22 @@ func cleanProcesses(list []wire.Process) []wire.Process {
 	return out
 }
 
+// micros is a time of nanoseconds in microseconds, within what a rate counts.
+func micros(nanos int64) uint32 {
+	return uint32(min(max(nanos/1000, 0), math.MaxUint32)) //nolint:gosec // bounded
+}
+
 // reset forgets what the stream said before: a probe starts anew.
-func (st *stream) reset() {
+func (st *stream) reset(now time.Time) {
 	for _, r := range st.rows {
 		r.flow.detach(r)
 	}
 	clear(st.rows)
 	clear(st.owners)
-	st.conntrack, st.counted, st.refused = nil, 0, 0
+	clear(st.ended)
+	st.endedElsewhere = Lives{}
+	st.conntrack, st.sources, st.counted, st.refused, st.cpu = nil, nil, 0, 0, rate{}
+	st.began = now
 	st.epoch++
 }
 

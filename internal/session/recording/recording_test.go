@@ -75,7 +75,13 @@ func sample() []session.Event {
 			Seq: 1, Full: true, Owners: []wire.Owner{{ID: 1, NetNS: 7, PodUID: "u1", IPs: []netip.Addr{ip("10.244.0.9")}}},
 			Rows:      []wire.Row{{ID: 1, Owner: 1, Protocol: 6, IP: ip("20.60.1.9"), Port: 443, Established: 120, Detailed: true, Processes: []wire.Process{{PID: 42, Command: "python leak.py", Established: 120}}}},
 			Conntrack: []wire.Conntrack{{HostNetwork: true, Count: 4, Max: 100}}, Loss: wire.Loss{Events: 1}, Problems: []string{"p"},
+			Sources: []wire.Source{{IP: ip("10.244.0.9"), TCP: 120, UDP: 1, Local: true}},
 		}},
+		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 2, Full: true, Collector: "procfs", Problems: []string{"netlink: no buffer space"}, Cost: wire.Cost{CPUNanos: 2e6}}},
+		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 3, ElapsedNanos: 1e9, Rows: []wire.Row{{
+			ID: 1, Established: 120, Closes: 3, Fails: 9, Resets: 1, Refused: 2, TimedOut: 3, NoPort: 4, SynRetrans: 5, Retrans: 6, ResetsIn: 7, ResetsOut: 8,
+			Lives: []wire.Life{{Bucket: 3, Count: 2}, {Bucket: 23, Count: 1}},
+		}}}},
 		{Problem: &problem},
 	}
 	for i := range 60 {

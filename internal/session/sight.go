@@ -1,0 +1,54 @@
+package session
+
+// Sight is what a collector can see of what happens between two looks. What it
+// cannot see is not known, which is another thing than zero.
+type Sight struct {
+	// Events means that every open and close is counted as it happens. Without
+	// it they are the differences between two looks, and a connection that
+	// came and went in between is missed.
+	Events bool
+	// Lives means that it is known for how long connections were established.
+	Lives bool
+	// Trouble means that resets, causes of failures and segments sent again
+	// are counted.
+	Trouble bool
+}
+
+// SightOf returns what a collector can see, by its name on the wire. Of a
+// collector that is not known here nothing is taken for granted.
+func SightOf(collector string) Sight {
+	switch collector {
+	case "ebpf":
+		return Sight{Events: true, Lives: true, Trouble: true}
+	case "tcptracer":
+		// It prints connects, accepts and closes, each with its time, and
+		// never how a connection ended.
+		return Sight{Events: true, Lives: true}
+	default: // diag and procfs list sockets
+		return Sight{}
+	}
+}
+
+// Sight is what the node's collector can see.
+func (n *Node) Sight() Sight { return SightOf(n.Collector) }
+
+// room makes a place for what a collector can see. Without one it stays
+// unknown.
+func (c *Counts) room(s Sight) {
+	if s.Trouble && c.Trouble == nil {
+		c.Trouble = &Trouble{}
+	}
+	if s.Lives && c.Lives == nil {
+		c.Lives = &Lives{}
+	}
+}
+
+// finer adds up what only some collectors see.
+func (c *Counts) finer(t *Trouble, l *Lives) {
+	if c.Trouble != nil && t != nil {
+		c.Trouble.add(t)
+	}
+	if c.Lives != nil {
+		c.Lives.add(l)
+	}
+}
