@@ -72,6 +72,20 @@ func picture() *session.Snapshot {
 		Counts: session.Counts{Ports: snat.Ports{Min: 8, Estimate: 8, Max: 8}, Open: 8, EstablishedPublic: 8},
 		Dests:  []*session.Dest{{Dest: tcp("2001:db8::1", 22), Class: public, Established: 8}},
 	}
+	// Seen by a collector that counts every event, and by one that knows
+	// nothing but lives.
+	seen := &session.Owner{
+		Key: "pod/u2", Node: "seen", Namespace: "shop", Name: "search-1", UID: "u2", Known: true, Workload: inventory.Workload{Kind: "Deployment", Name: "search"},
+		Counts: session.Counts{Ports: snat.Ports{Min: 3, Estimate: 3, Max: 3}, Open: 3, EstablishedPublic: 3},
+		Dests: []*session.Dest{
+			{
+				Dest: tcp("20.60.1.9", 443), Class: public, Established: 2, Lives: &session.Lives{3: 600, 7: 400},
+				Trouble: &session.Trouble{Resets: 0.456, Refused: 1, TimedOut: 2.5, NoPort: 0.1, SynRetransmits: 12.345, Retransmits: 7},
+			},
+			{Dest: tcp("20.60.1.10", 443), Class: public, Established: 1, Lives: &session.Lives{}, Trouble: &session.Trouble{}},
+			{Dest: tcp("20.60.1.11", 443), Class: public, Lives: &session.Lives{4: 1, 23: 1}},
+		},
+	}
 	odd := &session.Owner{
 		Key: "pod/u9", Node: "calm", Namespace: hostile, Name: hostile, UID: hostile, Workload: inventory.Workload{Kind: hostile, Name: hostile},
 		Counts: session.Counts{Ports: snat.Ports{Min: 200, Estimate: 200, Max: 200}, Open: 200, EstablishedPublic: 200},
@@ -91,7 +105,15 @@ func picture() *session.Snapshot {
 					Ports: snat.Ports{Min: 128, Estimate: 128, Max: 160}, Open: 128, Trying: 12, Cooling: 20, EstablishedPublic: 126, SynSentPublic: 12,
 					OpensPerSecond: 3.14159, FailedPerSecond: 0.456,
 				},
-				Conntrack: &wire.Conntrack{HostNetwork: true, Count: 900, Max: 65536, InsertFailed: 1, Drop: 2},
+				Conntrack: &wire.Conntrack{HostNetwork: true, Count: 900, Max: 65536, InsertFailed: 1, Drop: 2, EarlyDrop: 3},
+				Tracked: []session.TrackedSource{
+					{IP: netip.MustParseAddr("10.244.3.17"), Name: "shop/leaker-1", TCP: 700, UDP: 4, Local: true}, {IP: netip.MustParseAddr("fd00::9"), Name: hostile, TCP: 12},
+				},
+				Features: []wire.Feature{
+					{Name: "ebpf", Answer: wire.No, Detail: "bpf(2): operation not permitted"}, {Name: "diag", Answer: wire.Yes}, {Name: "tcptracer", Detail: hostile},
+				},
+				Handovers: []session.Handover{{At: now.Add(-time.Minute), From: "ebpf", To: "diag", Reason: hostile}, {At: now, From: "", To: "procfs"}},
+				ProbeCPU:  3.14159,
 				Owners:    []*session.Owner{leaker, host},
 			},
 			{
@@ -99,6 +121,10 @@ func picture() *session.Snapshot {
 				Budget: table, Verdict: snat.Unknown, Why: []string{"no numbers from this node: user jane cannot create pods in namespace kube-system"},
 			},
 			{Name: "reaching", State: session.StateConnecting, Progress: "pulling the image", Budget: snat.Budget{Source: snat.BudgetUnknown}, Verdict: snat.Unknown},
+			{
+				Name: "seen", InternalIP: "10.0.0.7", State: session.StateStreaming, Collector: "ebpf", LastTick: now, Budget: snat.Budget{Ports: 1024, Source: snat.BudgetFlag},
+				Verdict: snat.Healthy, Why: []string{"about 3 of 1024 ports (flag) are in use"}, Counts: seen.Counts, Owners: []*session.Owner{seen}, ProbeCPU: 0.001,
+			},
 			{
 				Name: "calm", InternalIP: "10.0.0.6", State: session.StateStreaming, Collector: "procfs", LastTick: now, Budget: snat.Budget{Ports: 1024, Source: snat.BudgetFlag},
 				Verdict: snat.Healthy, Why: []string{"about 200 of 1024 ports (flag) are in use"},

@@ -72,6 +72,35 @@ type Conntrack struct {
 	Max          *uint64 `json:"max"`
 	InsertFailed *uint64 `json:"insert_failed"`
 	Drop         *uint64 `json:"drop"`
+	EarlyDrop    *uint64 `json:"early_drop"`
+	// Sources is who opened the tracked connections, most first; empty where
+	// the probe does not tell.
+	Sources []TrackedSource `json:"sources"`
+}
+
+// TrackedSource is who opened tracked connections. Local means that the
+// address lives on the node, so its sockets are in the report as well.
+type TrackedSource struct {
+	IP    string `json:"ip"`
+	Name  string `json:"name"`
+	TCP   int    `json:"tcp"`
+	UDP   int    `json:"udp"`
+	Local bool   `json:"local"`
+}
+
+// Feature is what a probe found on its node: "yes", "no" or "could not tell".
+type Feature struct {
+	Name   string `json:"name"`
+	Answer string `json:"answer"`
+	Detail string `json:"detail"`
+}
+
+// Handover is a collector that failed while it ran, and who took over.
+type Handover struct {
+	At     string `json:"at"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Reason string `json:"reason"`
 }
 
 // Node is one node's row.
@@ -91,6 +120,11 @@ type Node struct {
 	SecondsToFull     *float64  `json:"seconds_to_full"`
 	Verdict           string    `json:"verdict"`
 	Why               []string  `json:"why"`
+
+	Features  []Feature  `json:"features"`
+	Handovers []Handover `json:"handovers"`
+	// ProbeCPU is what the probe costs its node.
+	ProbeCPU *float64 `json:"probe_cpu_ms_per_second"`
 }
 
 // Workload is what made a pod, or the unit or command of a host process.
@@ -135,6 +169,22 @@ type Destination struct {
 	OpensPerSecond  float64   `json:"opens_per_second"`
 	FailedPerSecond float64   `json:"failed_per_second"`
 	Processes       []Process `json:"processes"`
+
+	// What only some collectors see: null with the others.
+	Resets         *float64 `json:"resets_per_second"`
+	Refused        *float64 `json:"refused_per_second"`
+	TimedOut       *float64 `json:"timed_out_per_second"`
+	NoPort         *float64 `json:"no_port_per_second"`
+	SynRetransmits *float64 `json:"syn_retransmits_per_second"`
+	Life           *Life    `json:"life_ms"`
+}
+
+// Life is how long the connections had been established that have ended: half
+// of them for less than P50, nine of ten for less than P90. A bound is null
+// where they lived for longer than the histogram reaches.
+type Life struct {
+	P50 *int64 `json:"p50_below"`
+	P90 *int64 `json:"p90_below"`
 }
 
 // Process holds connections to a destination. PID is the node's; 0 with an
@@ -196,12 +246,13 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 		Nodes:   []Node{}, Pods: []Pod{}, Destinations: []Destination{}, Findings: []Finding{},
 	}
 	var owners []*session.Owner
+	counting := make(map[string]bool, len(s.Nodes))
 	verdicts := make(map[string]int, len(s.Nodes))
 	for _, n := range s.Nodes {
 		if !f.node(n) {
 			continue
 		}
-		verdicts[n.Name] = n.Verdict.Rank()
+		verdicts[n.Name], counting[n.Name] = n.Verdict.Rank(), n.Counting()
 		r.Nodes = append(r.Nodes, node(n))
 		for _, o := range n.Owners {
 			if f.owner(o) {
@@ -226,7 +277,7 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	for _, o := range owners {
 		r.Pods = append(r.Pods, pod(o))
 		for _, d := range o.Dests {
-			r.Destinations = append(r.Destinations, destination(o, d))
+			r.Destinations = append(r.Destinations, destination(o, d, counting[o.Node]))
 		}
 	}
 	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
@@ -284,6 +335,7 @@ func node(n *session.Node) Node {
 		Name: n.Name, InternalIP: n.InternalIP, Collector: n.Collector, State: reportState(n.State), Error: cmp.Or(n.Error, n.Progress),
 		Ports:   NodePorts{BudgetSource: string(cmp.Or(n.Budget.Source, snat.BudgetUnknown))},
 		Verdict: string(n.Verdict), Why: append([]string{}, n.Why...),
+		Features: features(n), Handovers: handovers(n), Conntrack: Conntrack{Sources: tracked(n)},
 	}
 	if n.State == session.StateStreaming {
 		out.Error = n.Error
@@ -297,8 +349,12 @@ func node(n *session.Node) Node {
 	out.Ports.Bounds = bounds(n.Ports)
 	out.EstablishedPublic, out.SynSentPublic, out.Cooling = ptr(n.EstablishedPublic), ptr(n.SynSentPublic), ptr(n.Cooling)
 	out.OpensPerSecond, out.FailedPerSecond = ptr(round(n.OpensPerSecond)), ptr(round(n.FailedPerSecond))
+	if n.ProbeCPU > 0 {
+		out.ProbeCPU = ptr(round(n.ProbeCPU))
+	}
 	if c := n.Conntrack; c != nil {
-		out.Conntrack = Conntrack{Count: &c.Count, Max: &c.Max, InsertFailed: &c.InsertFailed, Drop: &c.Drop}
+		out.Conntrack.Count, out.Conntrack.Max = &c.Count, &c.Max
+		out.Conntrack.InsertFailed, out.Conntrack.Drop, out.Conntrack.EarlyDrop = &c.InsertFailed, &c.Drop, &c.EarlyDrop
 	}
 	return out
 }
@@ -314,11 +370,17 @@ func pod(o *session.Owner) Pod {
 	}
 }
 
-func destination(o *session.Owner, d *session.Dest) Destination {
+// destination is a row; counting means that its rates mean something yet.
+func destination(o *session.Owner, d *session.Dest, counting bool) Destination {
 	out := Destination{
 		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
 		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: d.SynSent, Cooling: d.Cooling,
 		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: round(d.FailedPerSecond), Processes: []Process{},
+		Life: life(d.Lives),
+	}
+	if t := d.Trouble; t != nil && counting {
+		out.Resets, out.Refused, out.TimedOut, out.NoPort = ptr(round(t.Resets)), ptr(round(t.Refused)), ptr(round(t.TimedOut)), ptr(round(t.NoPort))
+		out.SynRetransmits = ptr(round(t.SynRetransmits))
 	}
 	for _, p := range d.Processes {
 		out.Processes = append(out.Processes, Process{PID: p.PID, Command: p.Command, Container: p.Container, Established: p.Established})

@@ -72,6 +72,10 @@ func TestSchema(t *testing.T) {
 	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
+	// What people read of it is the same.
+	if page, err := os.ReadFile("../../docs/report.md"); err != nil || !strings.Contains(string(page), "```json\n"+string(text)+"```\n") {
+		t.Errorf("docs/report.md does not hold the schema (%v)", err)
+	}
 	r := build(report.Filter{})
 	// No finding has a remedy yet; the shape is promised all the same.
 	r.Findings[0].Remedies = []report.Remedy{{}}
@@ -81,10 +85,16 @@ func TestSchema(t *testing.T) {
 	conform(t, "", schema, doc)
 }
 
+// mayBeEmpty are lists that say something only of some of their owners.
+var mayBeEmpty = []string{"processes", "why", "remedies", "features", "handovers", "sources"}
+
 func conform(t *testing.T, path string, schema, doc any) {
 	t.Helper()
 	switch s := schema.(type) {
 	case map[string]any:
+		if doc == nil && strings.HasSuffix(path, "life_ms") { // not known
+			return
+		}
 		d, ok := doc.(map[string]any)
 		if !ok {
 			t.Errorf("%s is %T", path, doc)
@@ -102,7 +112,7 @@ func conform(t *testing.T, path string, schema, doc any) {
 			t.Errorf("%s is %T, not a list", path, doc)
 			return
 		}
-		if len(d) == 0 && !strings.HasSuffix(path, "processes") && !strings.HasSuffix(path, "why") && !strings.HasSuffix(path, "remedies") {
+		if len(d) == 0 && !slices.ContainsFunc(mayBeEmpty, func(key string) bool { return strings.HasSuffix(path, "."+key) }) {
 			t.Errorf("%s is empty: the test shows nothing", path)
 		}
 		for _, one := range d {
@@ -138,20 +148,53 @@ func TestUnknownNumbersAreNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := doc.Nodes[0]
-	for _, key := range []string{"established_public", "syn_sent_public", "cooling", "opens_per_second", "failed_per_second", "seconds_to_full"} {
+	for _, key := range []string{"established_public", "syn_sent_public", "cooling", "opens_per_second", "failed_per_second", "seconds_to_full", "probe_cpu_ms_per_second"} {
 		if v, ok := n[key]; !ok || v != nil {
 			t.Errorf("%s = %v", key, v)
 		}
 	}
 	for _, group := range []string{"ports", "conntrack"} {
 		for key, v := range n[group].(map[string]any) {
-			if v != nil && key != "budget" && key != "budget_source" {
+			if v != nil && key != "budget" && key != "budget_source" && key != "sources" {
 				t.Errorf("%s.%s = %v", group, key, v)
 			}
 		}
 	}
 	if n["ports"].(map[string]any)["budget"] != 128.0 {
 		t.Error("its budget is known")
+	}
+}
+
+// What a collector cannot see is null, what it sees none of is zero, and before
+// the second look nothing is a rate.
+func TestWhatIsNotSeenIsNull(t *testing.T) {
+	t.Parallel()
+	dest := func(r *report.Report, ip string) report.Destination {
+		for _, d := range r.Destinations {
+			if d.IP == ip {
+				return d
+			}
+		}
+		t.Fatalf("no destination %s", ip)
+		return report.Destination{}
+	}
+	r := build(report.Filter{Node: "seen"})
+	if d := dest(r, "20.60.1.9"); *d.Resets != 0.46 || *d.Refused != 1 || *d.TimedOut != 2.5 || *d.NoPort != 0.1 || *d.SynRetransmits != 12.35 || *d.Life.P50 != 8 || *d.Life.P90 != 128 {
+		t.Errorf("%+v", d)
+	}
+	if d := dest(r, "20.60.1.10"); d.Resets == nil || *d.Resets != 0 || d.Life != nil {
+		t.Errorf("%+v", d)
+	}
+	if d := dest(r, "20.60.1.11"); d.Resets != nil || d.NoPort != nil || *d.Life.P50 != 16 || d.Life.P90 != nil {
+		t.Errorf("%+v", d)
+	}
+	if d := dest(build(report.Filter{Node: "full"}), "20.60.1.9"); d.Resets != nil || d.SynRetransmits != nil || d.Life != nil {
+		t.Errorf("%+v", d)
+	}
+	pic := picture()
+	pic.Node("seen").CountedSince = pic.Node("seen").LastTick
+	if d := dest(report.Build(pic, report.Filter{Node: "seen"}, generated, 0), "20.60.1.9"); d.Resets != nil || d.SynRetransmits != nil || d.Life == nil {
+		t.Errorf("after one look: %+v", d)
 	}
 }
 
@@ -171,18 +214,18 @@ func names(r *report.Report) (nodes, pods, unseen []string) {
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	const evil = "evil<b> name\ufffd"
-	all := []string{"full", "denied", "reaching", "calm"}
+	all := []string{"full", "denied", "reaching", "seen", "calm"}
 	for name, c := range map[string]struct {
 		filter              report.Filter
 		nodes, pods, unseen []string
 		dests, findings     int
 	}{
-		"nothing":       {report.Filter{}, all, []string{"leaker-1/leaker", "/sshd.service", evil + "/" + evil, "/process unknown"}, []string{"denied", "reaching"}, 4, 1},
+		"nothing":       {report.Filter{}, all, []string{"leaker-1/leaker", "/sshd.service", evil + "/" + evil, "search-1/search", "/process unknown"}, []string{"denied", "reaching"}, 7, 1},
 		"node by name":  {report.Filter{Node: "full"}, []string{"full"}, []string{"leaker-1/leaker", "/sshd.service"}, nil, 3, 1},
 		"node by IP":    {report.Filter{Node: "10.0.0.6"}, []string{"calm"}, []string{evil + "/" + evil, "/process unknown"}, nil, 1, 0},
 		"unseen by IP":  {report.Filter{Node: "10.0.0.5"}, []string{"denied"}, nil, []string{"denied"}, 0, 0},
 		"no such node":  {report.Filter{Node: "10.0.0.99"}, nil, nil, nil, 0, 0},
-		"namespace":     {report.Filter{Namespace: "shop"}, all, []string{"leaker-1/leaker"}, []string{"denied", "reaching"}, 2, 1},
+		"namespace":     {report.Filter{Namespace: "shop"}, all, []string{"leaker-1/leaker", "search-1/search"}, []string{"denied", "reaching"}, 5, 1},
 		"pod":           {report.Filter{Namespace: "shop", Pod: "leaker-1"}, all, []string{"leaker-1/leaker"}, []string{"denied", "reaching"}, 2, 1},
 		"no such pod":   {report.Filter{Namespace: "shop", Pod: "leaker"}, all, nil, []string{"denied", "reaching"}, 0, 1},
 		"another space": {report.Filter{Namespace: "sho", Pod: "leaker-1"}, all, nil, []string{"denied", "reaching"}, 0, 1},

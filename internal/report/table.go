@@ -8,8 +8,11 @@ import (
 	"net/netip"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/snattop/snattop/internal/session"
 )
 
 // tableRows bounds the pods and destinations in a table: the worst. The JSON
@@ -45,6 +48,7 @@ func Table(w io.Writer, r *Report) error {
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "%s: %s\n", f.Severity, f.Summary)
 	}
+	handedOver(&b, r)
 	if l := r.Loss; l.EventsLost+l.DestinationsDropped > 0 || len(l.NodesUnseen) > 0 {
 		fmt.Fprintf(&b, "not seen: %d events, %d destinations, %d nodes\n", l.EventsLost, l.DestinationsDropped, len(l.NodesUnseen))
 	}
@@ -65,7 +69,7 @@ func pods(t io.Writer, r *Report) {
 }
 
 func destinations(t io.Writer, r *Report) {
-	fmt.Fprintln(t, "DESTINATION\tNAME\tPOD\tCOUNTS?\tESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tPROCESS")
+	fmt.Fprintln(t, "DESTINATION\tNAME\tPOD\tCOUNTS?\tESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tRST/S\tSYN-R/S\tLIFE p50\tPROCESS")
 	for _, d := range r.Destinations[:min(len(r.Destinations), tableRows)] {
 		counts := "yes"
 		if !d.Eligible {
@@ -79,11 +83,45 @@ func destinations(t io.Writer, r *Report) {
 				process += fmt.Sprintf(" and %d more", n)
 			}
 		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
-			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, d.FailedPerSecond, process)
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
+			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, d.FailedPerSecond,
+			rate(d.Resets), rate(d.SynRetransmits), medianLife(d.Life), process)
 	}
 	more(t, len(r.Destinations))
 	fmt.Fprintln(t)
+}
+
+// handedOver tells where numbers have a gap, and why.
+func handedOver(w io.Writer, r *Report) {
+	for _, n := range r.Nodes {
+		for _, h := range n.Handovers {
+			fmt.Fprintf(w, "%s: %s failed at %s, %s took over", n.Name, cmp.Or(h.From, "the collector"), h.At, h.To)
+			if h.Reason != "" {
+				fmt.Fprintf(w, ": %s", h.Reason)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// rate writes events a second that may not be known.
+func rate(r *float64) string {
+	if r == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", *r)
+}
+
+// medianLife writes the bound of half of the lives.
+func medianLife(l *Life) string {
+	switch {
+	case l == nil:
+		return "–"
+	case l.P50 == nil:
+		return "over 1 h"
+	default:
+		return session.Span{Below: time.Duration(*l.P50) * time.Millisecond}.String()
+	}
 }
 
 func more(t io.Writer, n int) {

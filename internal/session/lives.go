@@ -2,6 +2,7 @@ package session
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/snattop/snattop/probe/wire"
@@ -24,6 +25,38 @@ func (l *Lives) Ended() uint64 {
 // Span is a range of durations: at least From and less than Below, or without
 // an upper end where Below is 0.
 type Span struct{ From, Below time.Duration }
+
+// String writes the end of the range that says the most: "<8 ms", "≥69 min".
+func (s Span) String() string {
+	if s.Below == 0 {
+		return "≥" + s.Bound()
+	}
+	return "<" + s.Bound()
+}
+
+// Bound writes that end alone: "8 ms". It is rounded away from the range, so
+// that what is said of it stays true.
+func (s Span) Bound() string {
+	d, away := s.Below, math.Ceil
+	if d == 0 {
+		d, away = s.From, math.Floor
+	}
+	in := func(unit time.Duration, name string) string {
+		n := float64(d) / float64(unit)
+		if n < 10 {
+			return strconv.FormatFloat(away(n*10)/10, 'f', -1, 64) + " " + name
+		}
+		return strconv.FormatFloat(away(n), 'f', -1, 64) + " " + name
+	}
+	switch {
+	case d < time.Second:
+		return in(time.Millisecond, "ms")
+	case d < 100*time.Second:
+		return in(time.Second, "s")
+	default:
+		return in(time.Minute, "min")
+	}
+}
 
 // Quantile returns the range in which the life lies that a share q of all does
 // not exceed; ok is false when none has ended. A histogram knows ranges: an

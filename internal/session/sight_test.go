@@ -155,6 +155,22 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
+// What is written of a range stays true of it.
+func TestSpanInWords(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"<1 ms", "<2 ms", "<4 ms", "<8 ms", "<16 ms", "<32 ms", "<64 ms", "<128 ms", "<256 ms", "<512 ms",
+		"<1.1 s", "<2.1 s", "<4.1 s", "<8.2 s", "<17 s", "<33 s", "<66 s", "<2.2 min", "<4.4 min", "<8.8 min", "<18 min", "<35 min", "<70 min", "≥69 min",
+	}
+	for i, w := range want {
+		var l session.Lives
+		l[i] = 1
+		if s, _ := l.Quantile(0.5); s.String() != w {
+			t.Errorf("bucket %d: %q, want %q", i, s, w)
+		}
+	}
+}
+
 // Those above a destination remember what it was told of when it is forgotten.
 func TestLivesOutliveTheirDestinations(t *testing.T) {
 	t.Parallel()
