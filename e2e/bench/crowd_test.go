@@ -3,15 +3,7 @@
 package bench
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,215 +11,160 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A crowd is a network namespace in which ten processes hold 19,000
-// connections each, to servers in a namespace behind a veth pair. All of it is
-// made here and gone with the test.
-const (
-	crowdProcesses = 10
-	crowdEach      = 19_000
-	crowdSockets   = crowdProcesses * crowdEach
-	roleVar        = "SNATTOP_BENCH_ROLE"
+// crowdSockets is how many connections a full crowd holds.
+const crowdSockets = 190_000
 
-	// crowdPod and crowdContainer name the pod that the clients pretend to be.
-	crowdPod       = "5eed0000-be4c-4000-8000-000000190000"
-	crowdContainer = "5eed0000be4c400080000000001900005eed0000be4c40008000000000190000"
-)
+// crowdPort is the port of every destination of a crowd.
+const crowdPort = 443
 
-// cgroupRoots are where the v2 tree may be mounted.
-var cgroupRoots = []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}
+// A crowd is a number of processes that hold established connections to the
+// far side of their network namespace.
+type crowd struct {
+	actors []*actor
+	pods   []pod
+	// spaces are the namespaces.
+	spaces []string
+}
 
-// podCgroup makes the cgroup of the pod, as a kubelet with the cgroupfs driver
-// names it, and returns its folder.
-func podCgroup(b *testing.B) string {
+// crowdArgs is what one process of a crowd needs to know.
+type crowdArgs struct {
+	// Number gives it a source address of its own: ports are chosen, not
+	// searched for, since the kernel's search tries thousands of taken ones for
+	// each connection once half of the range is in use.
+	Number int
+	// First makes it set its namespace up for everybody in it.
+	First bool
+	// Destinations is how many addresses it spreads its connections over.
+	Destinations int
+}
+
+// Each process of the crowd has as many destinations, so that more processes
+// have more rows and not only more sockets.
+const crowdDestinations = 20
+
+// together makes a crowd of one pod: ten processes in one network namespace.
+func together(b *testing.B) *crowd {
 	b.Helper()
-	for _, root := range cgroupRoots {
-		var st unix.Statfs_t
-		if err := unix.Statfs(root, &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-			continue
+	c := &crowd{pods: []pod{makePod(b, 0)}}
+	for i := range 10 {
+		at := stage{fresh: i == 0, cgroup: c.pods[0].cgroup}
+		if i > 0 {
+			at.netns = c.spaces[0]
 		}
-		top := filepath.Join(root, fmt.Sprintf("snattop-bench-%d", os.Getpid()))
-		dir := filepath.Join(top, "kubepods", "besteffort", "pod"+crowdPod, crowdContainer)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			b.Fatal(err)
+		a := act(b, at, "crowd", crowdArgs{Number: i, First: i == 0, Destinations: crowdDestinations})
+		if i == 0 {
+			a.say(b, "0") // now the namespace is ready
+			c.spaces = append(c.spaces, a.netns())
 		}
-		b.Cleanup(func() {
-			for d := dir; d != root; d = filepath.Dir(d) {
-				if err := os.Remove(d); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-		return dir
+		c.actors = append(c.actors, a)
 	}
-	b.Skip("no cgroup v2 tree")
-	return ""
+	return c
 }
 
-// serverAddr is the address of the numbered server.
-func serverAddr(i int) string { return fmt.Sprintf("20.60.7.%d", i+1) }
+// apart makes a crowd of many pods with one process and namespace each.
+func apart(b *testing.B, pods int) *crowd {
+	b.Helper()
+	c := &crowd{}
+	for i := range pods {
+		p := makePod(b, i+1)
+		a := act(b, stage{fresh: true, cgroup: p.cgroup}, "crowd", crowdArgs{First: true, Destinations: crowdDestinations / 2})
+		c.actors, c.pods, c.spaces = append(c.actors, a), append(c.pods, p), append(c.spaces, a.netns())
+	}
+	return c
+}
 
-// role runs this test binary as one process of the crowd.
-func role() (done bool) {
-	name, arg, _ := strings.Cut(os.Getenv(roleVar), ":")
-	switch name {
-	case "":
-		return false
-	case "server":
-		exitOn(serve(arg))
-	case "client":
-		cgroup, addr, _ := strings.Cut(arg, "=")
-		if err := join(cgroup); err != nil {
-			exitOn(err)
+// grow makes the crowd hold so many connections in all.
+func (c *crowd) grow(b *testing.B, total int) {
+	b.Helper()
+	for i, a := range c.actors {
+		share := total / len(c.actors)
+		if i < total%len(c.actors) {
+			share++
 		}
-		exitOn(hold(addr))
+		a.tell(b, strconv.Itoa(share))
 	}
-	return true
+	for _, a := range c.actors {
+		a.hear(b)
+	}
 }
 
-func exitOn(err error) {
-	if err != nil {
-		fmt.Println("failed:", err)
-		os.Exit(1)
+// disperse ends the crowd before its benchmark ends.
+func (c *crowd) disperse() {
+	for _, a := range c.actors {
+		_ = a.in.Close() // all at once; end waits
 	}
-	os.Exit(0)
+	for _, a := range c.actors {
+		a.end()
+	}
 }
 
-// serve accepts and holds until standard input ends.
-func serve(addr string) error {
-	l, err := net.Listen("tcp", net.JoinHostPort(addr, "443"))
-	if err != nil {
+// actCrowd is the part of a process of a crowd. An order is the number of
+// connections to hold.
+func actCrowd(args crowdArgs) error {
+	if err := allowFiles(); err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	var held []net.Conn
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			held = append(held, c)
+	if args.First {
+		var batch strings.Builder
+		batch.WriteString("link set lo up\n")
+		for i := range 10 {
+			fmt.Fprintf(&batch, "addr add 10.99.0.%d/32 dev lo\n", i+1)
 		}
-	}()
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
-}
-
-// join moves this process into a cgroup: sockets belong to the one that they
-// were made in.
-func join(cgroup string) error {
-	return os.WriteFile(filepath.Join(cgroup, "cgroup.procs"), []byte("0"), 0o600)
-}
-
-// hold opens connections with plain sockets, so that the client costs little
-// memory, and holds them until standard input ends.
-func hold(addr string) error {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		return err
+		if err := configure(batch.String()); err != nil {
+			return err
+		}
+		if err := farSide(); err != nil {
+			return err
+		}
 	}
-	for i := range crowdEach {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	held := 0
+	return obey(func(order string) (string, error) {
+		want, err := strconv.Atoi(order)
 		if err != nil {
-			return fmt.Errorf("socket %d: %w", i, err)
+			return "", err
 		}
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 443, Addr: ip.As4()}); err != nil {
-			return fmt.Errorf("connection %d: %w", i, err)
+		for ; held < want; held++ {
+			if err := args.connect(held); err != nil {
+				return "", fmt.Errorf("connection %d of process %d: %w", held, args.Number, err)
+			}
 		}
-	}
-	fmt.Println("ready")
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
-}
-
-// crowd makes the namespaces and the connections, and returns the name of the
-// clients' namespace.
-func crowd(b *testing.B) string {
-	b.Helper()
-	cgroup := podCgroup(b)
-	clients, servers := fmt.Sprintf("snbc%d", os.Getpid()), fmt.Sprintf("snbs%d", os.Getpid())
-	for _, ns := range []string{clients, servers} {
-		ip(b, "netns", "add", ns)
-		b.Cleanup(func() { ip(b, "netns", "del", ns) })
-	}
-	ip(b, "-n", clients, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", servers)
-	ip(b, "-n", clients, "addr", "add", "10.99.0.1/24", "dev", "eth0")
-	ip(b, "-n", servers, "addr", "add", "10.99.0.2/24", "dev", "eth0")
-	for i := range crowdProcesses {
-		ip(b, "-n", servers, "addr", "add", serverAddr(i)+"/32", "dev", "eth0")
-	}
-	for _, ns := range []string{clients, servers} {
-		ip(b, "-n", ns, "link", "set", "lo", "up")
-		ip(b, "-n", ns, "link", "set", "eth0", "up")
-	}
-	ip(b, "-n", clients, "route", "add", "20.60.7.0/24", "via", "10.99.0.2")
-	for i := range crowdProcesses {
-		actor(b, servers, "server:"+serverAddr(i))
-	}
-	var waits []func()
-	for i := range crowdProcesses {
-		waits = append(waits, actorLater(b, clients, "client:"+cgroup+"="+serverAddr(i)))
-	}
-	for _, wait := range waits {
-		wait()
-	}
-	return clients
-}
-
-func actor(b *testing.B, ns, role string) {
-	b.Helper()
-	actorLater(b, ns, role)()
-}
-
-// actorLater starts a process in a namespace (not by "ip netns exec", which
-// mounts a /sys without cgroups); the function it returns waits
-// until the process is ready. It ends when its input does.
-func actorLater(b *testing.B, ns, role string) func() {
-	b.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(b.Context()), "nsenter", "--net=/run/netns/"+ns, os.Args[0])
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
+		return order, nil
 	})
-	return func() {
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil || strings.TrimSpace(line) != "ready" {
-			b.Fatalf("%s: %q %v", role, line, err)
-		}
-	}
 }
 
-func ip(b *testing.B, args ...string) {
-	b.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		b.Fatalf("ip %v: %v\n%s", args, err, out)
+// allowFiles makes room for the sockets of one process of a full crowd of ten.
+func allowFiles() error {
+	const enough = crowdSockets/10 + 100
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("reading the limit of open files: %w", err)
 	}
+	if limit.Cur >= enough {
+		return nil
+	}
+	limit.Cur, limit.Max = enough, max(limit.Max, enough)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("allowing %d open files: %w", enough, err)
+	}
+	return nil
 }
 
-// peakRSS reads the high-water mark of a process's memory, in bytes.
-func peakRSS(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// connect opens the numbered connection with a plain socket, which costs no
+// memory of this process.
+func (args crowdArgs) connect(number int) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb * 1024, err
-		}
+	// The far side says no farewell: a socket that waited for one would outlive
+	// its process.
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+		return err
 	}
-	return 0, fmt.Errorf("no VmHWM of process %d", pid)
+	const firstPort = 10_000
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 99, 0, byte(args.Number + 1)}, Port: firstPort + number}); err != nil {
+		return err
+	}
+	to := [4]byte{20, 60, byte(100 + args.Number), byte(1 + number%args.Destinations)}
+	return unix.Connect(fd, &unix.SockaddrInet4{Port: crowdPort, Addr: to})
 }

@@ -3,109 +3,143 @@
 package bench
 
 import (
-	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/e2e/bench/result"
 	"github.com/snattop/snattop/probe/wire"
 )
 
+// snapshotRounds is how often snapshots and bare dumps are taken in turn.
+const snapshotRounds = 3
+
 // BenchmarkSnapshot takes a full snapshot of 190,000 established sockets with
-// the pod and the process of each, beside a bare dump, ss and netstat.
+// the pod and the process of each, beside a bare dump and ss, with all sockets
+// in one network namespace.
 func BenchmarkSnapshot(b *testing.B) {
-	ns := crowd(b)
-	b.Run("snattop-attributed", func(b *testing.B) {
-		var took []time.Duration
-		defer func() { median(b, took, "snapshot-s", time.Second) }()
-		for b.Loop() {
-			t, rss := firstTick(b)
-			took = append(took, time.Duration(t.Cost.WallNanos))
-			b.ReportMetric(rss/(1<<20), "peak-MiB")
-			if n := processesOf(t); n < crowdSockets {
-				b.Fatalf("%d of %d sockets have a process", n, crowdSockets)
-			}
+	const title = "190,000 sockets, 10 processes, 1 netns"
+	names := collectors(b)
+	c := together(b)
+	c.grow(b, crowdSockets)
+	for b.Loop() {
+		bare := snapshots(b, title, c, names)
+		run(b, c.spaces[0], "cat", "/proc/net/tcp").record(b, title)
+		run(b, c.spaces[0], "ss", "-tn").record(b, title)
+		peer := run(b, c.spaces[0], "ss", "-tnp")
+		peer.record(b, title)
+		bare.against(b, peer)
+		if os.Getenv("SNATTOP_BENCH_NETSTAT") != "" { // two minutes
+			run(b, c.spaces[0], "netstat", "-ptn").record(b, title)
 		}
-	})
-	b.Run("bare-inet_diag-dump", func(b *testing.B) {
-		var took []time.Duration
-		for b.Loop() {
-			began := time.Now()
-			if n := bareDump(b, ns); n < crowdSockets {
-				b.Fatalf("%d of %d sockets", n, crowdSockets)
-			}
-			took = append(took, time.Since(began))
-		}
-		median(b, took, "snapshot-s", time.Second)
-	})
-	b.Run("ss-tn", func(b *testing.B) {
-		repeat(b, ns, "ss", "-tn")
-	})
-	b.Run("cat-proc-net-tcp", func(b *testing.B) {
-		repeat(b, ns, "cat", "/proc/net/tcp")
-	})
-	b.Run("ss-tnp", func(b *testing.B) {
-		repeat(b, ns, "ss", "-tnp")
-	})
-	if os.Getenv("SNATTOP_BENCH_NETSTAT") == "" {
-		return // two minutes
 	}
-	b.Run("netstat-ptn", func(b *testing.B) {
-		repeat(b, ns, "netstat", "-ptn")
-	})
 }
 
-// firstTick starts a probe and returns its first tick and its peak memory.
-func firstTick(b *testing.B) (*wire.Tick, float64) {
+// BenchmarkSnapshotSpread is the same with the sockets in 200 pods, of one
+// process and one network namespace each.
+func BenchmarkSnapshotSpread(b *testing.B) {
+	const title = "190,000 sockets, 200 processes, 200 netns"
+	names := collectors(b)
+	c := apart(b, 200)
+	c.grow(b, crowdSockets)
+	for b.Loop() {
+		snapshots(b, title, c, names)
+	}
+}
+
+// snapshotTimes are the medians of each collector.
+type snapshotTimes struct {
+	title string
+	names []string
+	first map[string]time.Duration
+}
+
+// snapshots measures each collector, and the bare dump of the same sockets, in
+// turn.
+func snapshots(b *testing.B, title string, c *crowd, names []string) snapshotTimes {
 	b.Helper()
-	cmd := exec.CommandContext(b.Context(), probeBinary, "--detail", "--interval", "1m")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	}()
-	dec := wire.NewDecoder(out)
-	for {
-		m, err := dec.Next()
-		if err != nil {
-			b.Fatal(err)
-		}
-		if m.Tick != nil {
-			rss, err := peakRSS(cmd.Process.Pid)
-			if err != nil {
-				b.Fatal(err)
+	var bare []time.Duration
+	ticks, firsts, peaks := make(map[string][]time.Duration), make(map[string][]time.Duration), make(map[string][]float64)
+	for range snapshotRounds {
+		for _, name := range names {
+			p := startProbe(b, name, "--detail", "--interval", "1m")
+			m := p.tick(b)
+			peaks[name] = append(peaks[name], p.peakRSS(b))
+			p.stop(b)
+			if n := c.seen(m.Tick); n != crowdSockets {
+				b.Fatalf("%s: %d of %d sockets have a pod and a process; problems: %v", name, n, crowdSockets, m.Tick.Problems)
 			}
-			return m.Tick, rss
+			ticks[name] = append(ticks[name], time.Duration(m.Tick.Cost.WallNanos))
+			firsts[name] = append(firsts[name], m.at.Sub(p.began))
 		}
+		n, took := bareDump(b, c.spaces)
+		if n != crowdSockets {
+			b.Fatalf("the dump found %d of %d sockets", n, crowdSockets)
+		}
+		bare = append(bare, took)
+	}
+	limit := middle(bare)
+	record(b, result.Line{Work: title + ": bare inet_diag dump", Measured: seconds(limit)})
+	times := snapshotTimes{title: title, names: names, first: make(map[string]time.Duration)}
+	for _, name := range names {
+		work := title + ": " + name
+		for _, t := range []struct {
+			what string
+			took time.Duration
+		}{{"the snapshot", middle(ticks[name])}, {"from the start of the process", middle(firsts[name])}} {
+			ratio := float64(t.took) / float64(limit)
+			record(b, result.Line{
+				Work: work + ", " + t.what, Measured: fmt.Sprintf("%s, %.2f × bare", seconds(t.took), ratio),
+				Goal: "≤ 1.5 × bare", Verdict: result.Judge(ratio <= 1.5),
+			})
+		}
+		peak := middle(peaks[name]) / 1e6
+		record(b, result.Line{Work: work + ", peak RSS", Measured: fmt.Sprintf("%.1f MB", peak), Goal: "≤ 40 MB", Verdict: result.Judge(peak <= 40)})
+		b.ReportMetric(middle(firsts[name]).Seconds(), name+"-s")
+		times.first[name] = middle(firsts[name])
+	}
+	b.ReportMetric(limit.Seconds(), "bare-s")
+	return times
+}
+
+// against records how much longer a peer took.
+func (s snapshotTimes) against(b *testing.B, peer peerTime) {
+	b.Helper()
+	for _, name := range s.names {
+		ratio := float64(peer.took) / float64(s.first[name])
+		record(b, result.Line{
+			Work: s.title + ": " + name + " beside " + peer.name, Measured: fmt.Sprintf("%.0f × faster", ratio),
+			Goal: "≥ 150 × faster", Verdict: result.Judge(ratio >= 150),
+		})
 	}
 }
 
-// processesOf counts the established sockets of the crowd with a named process
-// and pod.
-func processesOf(t *wire.Tick) int {
-	pods := make(map[uint32]bool)
+// seen counts the connections of the crowd that a tick tells with their pod
+// and process.
+func (c *crowd) seen(t *wire.Tick) int {
+	ours := make(map[string]string)
+	for _, p := range c.pods {
+		ours[p.uid] = p.container
+	}
+	containers := make(map[uint32]string)
 	for _, o := range t.Owners {
-		pods[o.ID] = o.PodUID == crowdPod
+		containers[o.ID] = ours[o.PodUID]
 	}
 	n := 0
 	for _, r := range t.Rows {
-		if !pods[r.Owner] || r.Port != 443 || !bytes.HasPrefix(r.IP.AsSlice(), []byte{20, 60, 7}) {
+		container := containers[r.Owner]
+		if container == "" || r.Port != crowdPort {
 			continue
 		}
 		for _, p := range r.Processes {
-			if p.PID != 0 && p.Command != "" && p.ContainerID == crowdContainer {
+			if p.PID != 0 && p.Command != "" && p.ContainerID == container {
 				n += int(p.Established)
 			}
 		}
@@ -113,20 +147,48 @@ func processesOf(t *wire.Tick) int {
 	return n
 }
 
-// repeat runs a command in a namespace, throws its output away and reports the
-// median of its times.
-func repeat(b *testing.B, ns string, argv ...string) {
-	b.Helper()
-	if _, err := exec.LookPath(argv[0]); err != nil {
-		b.Skipf("%s is not installed", argv[0])
-	}
-	var took []time.Duration
-	for b.Loop() {
-		began := time.Now()
-		if err := exec.CommandContext(b.Context(), "ip", append([]string{"netns", "exec", ns}, argv...)...).Run(); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(began))
-	}
-	median(b, took, "snapshot-s", time.Second)
+// peerTime is what somebody else's program took.
+type peerTime struct {
+	name string
+	took time.Duration
+	// peak is its peak memory in bytes.
+	peak float64
 }
+
+// run times a command in a namespace; its output is thrown away.
+func run(b *testing.B, netns string, argv ...string) peerTime {
+	b.Helper()
+	t := peerTime{name: strings.Join(argv, " ")}
+	cmd := exec.CommandContext(b.Context(), "nsenter", append([]string{"--net=" + netns}, argv...)...)
+	cmd.Stdout = io.Discard
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("%v: %v", argv, err)
+	}
+	t.took = time.Since(began)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		t.peak = float64(usage.Maxrss) * 1024
+	}
+	return t
+}
+
+func ownPeak(b *testing.B) float64 {
+	b.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return float64(usage.Maxrss) * 1024
+}
+
+func (t peerTime) record(b *testing.B, title string) {
+	b.Helper()
+	measured := seconds(t.took)
+	// Linux lets a process begin with the peak of the one that started it.
+	if t.peak > 2*ownPeak(b) {
+		measured += fmt.Sprintf(", peak RSS %.1f MB", t.peak/1e6)
+	}
+	record(b, result.Line{Work: title + ": " + t.name, Measured: measured})
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
