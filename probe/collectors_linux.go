@@ -23,48 +23,141 @@ type collector interface {
 }
 
 // diagCollector asks the kernel over netlink: sock_diag(7).
-type diagCollector struct{ buf []byte }
+type diagCollector struct {
+	ask nlAsk
+	buf []byte
+	// way is the one of diagWays that this kernel has not refused.
+	way int
+	// ports remembers by namespace inode what may be left out of a dump.
+	ports map[uint64]*inboundPorts
+	// outbound reports whether a socket's key is remembered as one that went
+	// out; emit leaves that key in the socket. Nil leaves nothing out.
+	outbound func(key uint64) bool
+}
 
 func newDiagCollector() *diagCollector {
-	// The kernel fills at most 32 KiB at a time (netlink_dump).
-	return &diagCollector{buf: make([]byte, 64<<10)}
+	return &diagCollector{
+		ask: nlAsker(unix.NETLINK_SOCK_DIAG),
+		// The kernel fills at most 32 KiB at a time (netlink_dump).
+		buf:   make([]byte, 64<<10),
+		ports: make(map[uint64]*inboundPorts),
+	}
 }
 
 func (*diagCollector) name() Collector { return CollectorDiag }
 func (*diagCollector) enters() bool    { return true }
 
-// maxDumps bounds how often an interrupted dump is read again; what one pass
-// skipped another finds, and sockets met twice count once.
-const maxDumps = 3
+// collect reads the listeners first, which are in a small table of their own,
+// and then the flows, which are in that of the whole machine: once, for both
+// families, and without the connections that came from outside.
+func (d *diagCollector) collect(ns *namespace, emit func(*Socket)) error {
+	ports := d.portsOf(ns)
+	ports.begin()
+	err := d.dump(diagStatesOfListeners, nil, func(s *Socket) {
+		ports.hear(s.Local)
+		emit(s)
+	})
+	if err != nil {
+		return fmt.Errorf("inet_diag: listeners: %w", err)
+	}
+	left, gone := ports.leave()
+	for _, port := range gone {
+		emit(&Socket{Protocol: protocolTCP, State: StateListen, Local: netip.AddrPortFrom(netip.IPv6Unspecified(), port)})
+	}
+	var filter []byte
+	if d.outbound != nil && ns != nil {
+		filter = portFilter(left)
+	}
+	err = d.dump(diagStatesOfFlows, filter, func(s *Socket) {
+		port := s.Local.Port()
+		emit(s)
+		if ports.watches(port) && d.outbound != nil && d.outbound(s.Key) {
+			ports.saw(port)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("inet_diag: %w", err)
+	}
+	ports.end()
+	return nil
+}
 
-func (d *diagCollector) collect(_ *namespace, emit func(*Socket)) error {
-	var s Socket
-	for _, family := range []uint8{familyINET, familyINET6} {
-		request := diagRequest(family)
-		for attempt := 1; ; attempt++ {
-			err := nlDump(unix.NETLINK_SOCK_DIAG, request, d.buf, func(kind uint16, b []byte) error {
-				if kind != sockDiagByFamily {
-					return nil
-				}
-				if err := parseDiag(b, &s); err != nil {
-					return err
-				}
-				emit(&s)
-				return nil
-			})
-			if errors.Is(err, errDumpInterrupted) && attempt < maxDumps {
-				continue
-			}
-			if family == familyINET6 && errors.Is(err, unix.ENOENT) {
-				break // a kernel without IPv6
-			}
-			if err != nil && !errors.Is(err, errDumpInterrupted) {
-				return fmt.Errorf("inet_diag: %w", err)
-			}
-			break
+func (d *diagCollector) portsOf(ns *namespace) *inboundPorts {
+	if ns == nil {
+		return &inboundPorts{}
+	}
+	p := d.ports[ns.inode]
+	if p == nil {
+		p = &inboundPorts{}
+		d.ports[ns.inode] = p
+	}
+	return p
+}
+
+// retain forgets the namespaces that are gone.
+func (d *diagCollector) retain(live map[uint64]bool) {
+	for inode := range d.ports {
+		if !live[inode] {
+			delete(d.ports, inode)
 		}
 	}
-	return nil
+}
+
+// diagWays are the ways to ask, best first: older kernels, and what guards
+// newer ones, may refuse the request for both families, or byte-code.
+var diagWays = []struct{ byFamily, plain bool }{{false, false}, {false, true}, {true, false}, {true, true}}
+
+// dump reads the sockets in some states in the first way that is not refused,
+// and keeps to it.
+func (d *diagCollector) dump(states uint32, filter []byte, emit func(*Socket)) error {
+	var refused error
+	for i, way := range diagWays[d.way:] {
+		with := filter
+		if way.plain {
+			if filter == nil && i > 0 {
+				continue // that was refused just now
+			}
+			with = nil
+		}
+		err := d.dumpOnce(way.byFamily, states, with, emit)
+		if nlRefused(err) {
+			refused = errors.Join(refused, err)
+			continue
+		}
+		if err == nil {
+			d.way += i
+		}
+		return err
+	}
+	return refused
+}
+
+func (d *diagCollector) dumpOnce(byFamily bool, states uint32, filter []byte, emit func(*Socket)) error {
+	if !byFamily {
+		return d.read(diagRequest(states, filter), emit)
+	}
+	if err := d.read(diagFamilyRequest(familyINET, states, filter), emit); err != nil {
+		return err
+	}
+	err := d.read(diagFamilyRequest(familyINET6, states, filter), emit)
+	if errors.Is(err, unix.ENOENT) {
+		return nil // a kernel without IPv6
+	}
+	return err
+}
+
+func (d *diagCollector) read(request []byte, emit func(*Socket)) error {
+	var s Socket
+	return nlAskAgain(d.ask, request, d.buf, func(kind uint16, b []byte) error {
+		if kind != sockDiagByFamily && kind != tcpDiagGetSock {
+			return nil
+		}
+		if err := parseDiag(b, &s); err != nil {
+			return err
+		}
+		emit(&s)
+		return nil
+	})
 }
 
 // procfsCollector reads /proc/<pid>/net/tcp and tcp6 of any process in the

@@ -7,26 +7,54 @@ import (
 
 // inet_diag as include/uapi/linux/inet_diag.h and sock_diag(7) describe it.
 const (
-	sockDiagByFamily  = 20
-	inetDiagCgroupID  = 21 // INET_DIAG_CGROUP_ID, Linux 5.7
-	inetDiagMsgSize   = 72
-	familyINET        = 2
-	familyINET6       = 10
-	protocolTCP       = 6
-	protocolUDP       = 17
-	diagStatesOfFlows = 1<<StateEstablished | 1<<StateSynSent | 1<<StateFinWait1 | 1<<StateFinWait2 |
-		1<<StateTimeWait | 1<<StateCloseWait | 1<<StateLastAck | 1<<StateClosing | 1<<StateListen
+	// tcpDiagGetSock is TCPDIAG_GETSOCK, the request that is older than
+	// sockDiagByFamily. The kernel answers it for both families at once: it
+	// sets AF_UNSPEC itself (inet_diag_dump_compat), which a request by family
+	// cannot ask for.
+	tcpDiagGetSock   = 18
+	sockDiagByFamily = 20
+
+	inetDiagReqBytecode = 1  // INET_DIAG_REQ_BYTECODE
+	inetDiagCgroupID    = 21 // INET_DIAG_CGROUP_ID, Linux 5.7
+	inetDiagMsgSize     = 72
+	inetDiagReqSize     = 60 // struct inet_diag_req
+	inetDiagReqV2Size   = 56 // struct inet_diag_req_v2
+
+	familyINET  = 2
+	familyINET6 = 10
+	protocolTCP = 6
+	protocolUDP = 17
+
+	diagStatesOfListeners = 1 << StateListen
+	diagStatesOfFlows     = 1<<StateEstablished | 1<<StateSynSent | 1<<StateFinWait1 | 1<<StateFinWait2 |
+		1<<StateTimeWait | 1<<StateCloseWait | 1<<StateLastAck | 1<<StateClosing
 )
 
-// diagRequest returns a dump request for the TCP sockets of one family: struct
+const nlFlagsDump = 0x300 | 0x1 // NLM_F_DUMP | NLM_F_REQUEST
+
+// diagRequest returns a dump request for the TCP sockets of both families:
+// struct inet_diag_req. The filter is byte-code, or nil.
+func diagRequest(states uint32, filter []byte) []byte {
+	req := make([]byte, inetDiagReqSize)
+	binary.NativeEndian.PutUint32(req[52:56], states)
+	return nlRequest(tcpDiagGetSock, nlFlagsDump, withFilter(req, filter))
+}
+
+// diagFamilyRequest returns a dump request for one family: struct
 // inet_diag_req_v2.
-func diagRequest(family uint8) []byte {
-	req := make([]byte, 56)
+func diagFamilyRequest(family uint8, states uint32, filter []byte) []byte {
+	req := make([]byte, inetDiagReqV2Size)
 	req[0] = family
 	req[1] = protocolTCP
-	binary.NativeEndian.PutUint32(req[4:8], diagStatesOfFlows)
-	const dump = 0x300 | 0x1 // NLM_F_DUMP | NLM_F_REQUEST
-	return nlRequest(sockDiagByFamily, dump, req)
+	binary.NativeEndian.PutUint32(req[4:8], states)
+	return nlRequest(sockDiagByFamily, nlFlagsDump, withFilter(req, filter))
+}
+
+func withFilter(req, filter []byte) []byte {
+	if len(filter) == 0 {
+		return req
+	}
+	return nlAttr(req, inetDiagReqBytecode, filter)
 }
 
 // parseDiag reads struct inet_diag_msg and the attributes behind it into s.

@@ -7,40 +7,61 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nlLink is a netlink socket, or what a test puts in its place.
+type nlLink interface {
+	send(request []byte) error
+	// recv reads one datagram. foreign means that it is not from the kernel:
+	// any local process can send to a netlink port.
+	recv(buf []byte) (n int, truncated, foreign bool, err error)
+	close() error
+}
+
+// nlAsk sends one request and calls fn for every message of the answer, as
+// nlDump does; a test answers it in the kernel's place.
+type nlAsk func(request, buf []byte, fn func(kind uint16, payload []byte) error) error
+
+// nlAsker returns what asks the kernel by one netlink protocol.
+func nlAsker(protocol int) nlAsk {
+	return func(request, buf []byte, fn func(kind uint16, payload []byte) error) error {
+		return nlDump(protocol, request, buf, fn)
+	}
+}
+
 // nlDump sends one request on a fresh socket of the calling thread's network
 // namespace and calls fn for every message of the answer. The socket is closed
 // at once: an open one would keep the namespace of a deleted pod alive.
-func nlDump(family int, request, buf []byte, fn func(kind uint16, payload []byte) error) (err error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, family)
+func nlDump(protocol int, request, buf []byte, fn func(kind uint16, payload []byte) error) (err error) {
+	link, err := openNetlink(protocol)
 	if err != nil {
-		return fmt.Errorf("opening a netlink socket: %w", err)
+		return err
 	}
 	defer func() {
-		if cerr := unix.Close(fd); err == nil && cerr != nil {
+		if cerr := link.close(); err == nil && cerr != nil {
 			err = fmt.Errorf("closing a netlink socket: %w", cerr)
 		}
 	}()
-	// A dump answers at once; a kernel that does not must not hang the probe.
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
-		return fmt.Errorf("bounding a netlink read: %w", err)
-	}
-	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	return nlExchange(link, request, buf, fn)
+}
+
+// nlExchange sends one request and reads its answer to the end.
+func nlExchange(link nlLink, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
+	if err := link.send(request); err != nil {
 		return fmt.Errorf("asking over netlink: %w", err)
 	}
 	interrupted := false
 	for {
-		n, _, flags, from, err := unix.Recvmsg(fd, buf, nil, 0)
+		n, truncated, foreign, err := link.recv(buf)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
+		case errors.Is(err, unix.EAGAIN):
+			return fmt.Errorf("reading a netlink answer: none came for %d seconds: %w", nlPatience, err)
 		case err != nil:
 			return fmt.Errorf("reading a netlink answer: %w", err)
-		case flags&unix.MSG_TRUNC != 0:
-			return fmt.Errorf("a netlink answer is longer than %d bytes: %w", len(buf), errNetlinkShort)
-		}
-		// Only the kernel may answer; any local process can send to the port.
-		if sa, ok := from.(*unix.SockaddrNetlink); ok && sa.Pid != 0 {
+		case foreign:
 			continue
+		case truncated:
+			return fmt.Errorf("a netlink answer is longer than %d bytes: %w", len(buf), errNetlinkShort)
 		}
 		done, intr, err := nlMessages(buf[:n], fn)
 		interrupted = interrupted || intr
@@ -60,3 +81,70 @@ func nlDump(family int, request, buf []byte, fn func(kind uint16, payload []byte
 	}
 	return nil
 }
+
+// maxDumps bounds how often a dump is read again that the kernel interrupted,
+// or lost a part of.
+const maxDumps = 3
+
+// nlAskAgain asks until the answer is whole. When a table changes at each try,
+// what was told is kept: what one pass skipped another found, and what was met
+// twice counts once. An answer of which the kernel dropped a part (ENOBUFS) is
+// no such thing, and the last of these is an error.
+func nlAskAgain(ask nlAsk, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
+	for attempt := 1; ; attempt++ {
+		err := ask(request, buf, fn)
+		switch {
+		case errors.Is(err, errDumpInterrupted):
+			if attempt == maxDumps {
+				return nil
+			}
+		case errors.Is(err, unix.ENOBUFS):
+			if attempt == maxDumps {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// nlRefused reports whether an answer says that the kernel does not know such
+// a request, or a part of it.
+func nlRefused(err error) bool {
+	for _, no := range []unix.Errno{unix.EINVAL, unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// nlPatience is how many seconds an answer may take: a dump answers at once,
+// and a kernel that does not must not hang the probe.
+const nlPatience = 5
+
+// netlinkSocket is a real nlLink.
+type netlinkSocket int
+
+func openNetlink(protocol int) (nlLink, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("opening a netlink socket: %w", err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: nlPatience}); err != nil {
+		return nil, errors.Join(fmt.Errorf("bounding a netlink read: %w", err), unix.Close(fd))
+	}
+	return netlinkSocket(fd), nil
+}
+
+func (s netlinkSocket) send(request []byte) error {
+	return unix.Sendto(int(s), request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+func (s netlinkSocket) recv(buf []byte) (n int, truncated, foreign bool, err error) {
+	n, _, flags, from, err := unix.Recvmsg(int(s), buf, nil, 0)
+	sa, ok := from.(*unix.SockaddrNetlink)
+	return n, flags&unix.MSG_TRUNC != 0, ok && sa.Pid != 0, err
+}
+
+func (s netlinkSocket) close() error { return unix.Close(int(s)) }
