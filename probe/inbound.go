@@ -16,34 +16,33 @@ import (
 //
 //   - Only listeners on a wildcard address count: accepts judges their ports
 //     whatever the address. Others are few.
-//   - A connection may have gone out from a port before something listens
+//   - A connection may have gone out from a port before something listened
 //     there. A port that is new is therefore read once with everything on it,
 //     and as often again as a connection that went out is still there. The
 //     first read of a namespace knows no connections, so needs none of it.
 //   - The connections that a listener accepted may outlive it, and nothing
-//     remembers the ones left out. Its port is therefore heard for one read
-//     more: what is on it then came from outside, and is remembered as such
-//     from then on. After that, the port is like any other.
+//     remembers the ones left out. A listener is therefore heard for one read
+//     more than it lives: what is on its port then is taken to have come from
+//     outside, and remembered as such. After that, the port is like any other.
 type inboundPorts struct {
 	// tried means that a read was begun before: connections may be known.
 	tried bool
-	// left are the ports left out of the last complete read, clear those that
-	// may be left out of the next; ascending both.
-	left, clear []uint16
+	// last holds the ports with wildcard listeners at the last complete read,
+	// and whether they may be left out.
+	last map[uint16]bool
 
 	// Of the read that goes on: whether it is the first, the ports with wildcard
-	// listeners, those left out, and those of the rest from which something went
-	// out.
-	first   bool
-	heard   map[uint16]bool
-	leaving []uint16
-	mixed   map[uint16]bool
+	// listeners, with whether nothing was seen to have gone out from them, and
+	// those left out.
+	first bool
+	heard map[uint16]bool
+	out   []uint16
 }
 
 // begin starts a read; one that was not ended is forgotten.
 func (p *inboundPorts) begin() {
 	p.first, p.tried = !p.tried, true
-	p.heard, p.leaving, p.mixed = make(map[uint16]bool), nil, nil
+	p.heard, p.out = make(map[uint16]bool, len(p.last)), nil
 }
 
 // hear takes one listener.
@@ -54,44 +53,32 @@ func (p *inboundPorts) hear(local netip.AddrPort) {
 }
 
 // leave returns, when all listeners were heard, the ports to leave out, and
-// those whose listener has gone since the last read.
+// those whose listeners have gone since the last read; ascending both.
 func (p *inboundPorts) leave() (out, gone []uint16) {
 	for port := range p.heard {
-		if _, clear := slices.BinarySearch(p.clear, port); clear || p.first {
-			p.leaving = append(p.leaving, port)
+		if p.first || p.last[port] {
+			p.out = append(p.out, port)
 		}
 	}
-	slices.Sort(p.leaving)
-	p.leaving = p.leaving[:min(len(p.leaving), maxFilterPorts)]
-	for _, port := range p.left {
-		if !p.heard[port] {
+	slices.Sort(p.out)
+	p.out = p.out[:min(len(p.out), maxFilterPorts)]
+	for port := range p.last {
+		if _, heard := p.heard[port]; !heard {
 			gone = append(gone, port)
 		}
 	}
-	return p.leaving, gone
+	slices.Sort(gone)
+	return p.out, gone
 }
 
 // watches reports whether saw wants to know of connections on a port.
-func (p *inboundPorts) watches(port uint16) bool { return p.heard[port] && !p.mixed[port] }
+func (p *inboundPorts) watches(port uint16) bool { return p.heard[port] }
 
 // saw notes a connection that went out from a port.
-func (p *inboundPorts) saw(port uint16) {
-	if p.mixed == nil {
-		p.mixed = make(map[uint16]bool)
-	}
-	p.mixed[port] = true
-}
+func (p *inboundPorts) saw(port uint16) { p.heard[port] = false }
 
 // end completes a read.
-func (p *inboundPorts) end() {
-	p.left, p.clear = p.leaving, p.clear[:0]
-	for port := range p.heard {
-		if !p.mixed[port] {
-			p.clear = append(p.clear, port)
-		}
-	}
-	slices.Sort(p.clear)
-}
+func (p *inboundPorts) end() { p.last = p.heard }
 
 // wentOut reports whether a socket is remembered as one that did not come from
 // outside.
