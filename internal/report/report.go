@@ -144,11 +144,11 @@ type Pod struct {
 	HostNetwork       bool     `json:"host_network"`
 	Ports             Bounds   `json:"ports"`
 	EstablishedPublic int      `json:"established_public"`
-	SynSentPublic     int      `json:"syn_sent_public"`
+	SynSentPublic     *int     `json:"syn_sent_public"`
 	Cooling           int      `json:"cooling"`
 	OpensPerSecond    float64  `json:"opens_per_second"`
 	ClosesPerSecond   float64  `json:"closes_per_second"`
-	FailedPerSecond   float64  `json:"failed_per_second"`
+	FailedPerSecond   *float64 `json:"failed_per_second"`
 	Cause             string   `json:"cause"`
 }
 
@@ -167,7 +167,7 @@ type Destination struct {
 	SynSent         int       `json:"syn_sent"`
 	Cooling         int       `json:"cooling"`
 	OpensPerSecond  float64   `json:"opens_per_second"`
-	FailedPerSecond float64   `json:"failed_per_second"`
+	FailedPerSecond *float64  `json:"failed_per_second"`
 	Processes       []Process `json:"processes"`
 
 	// What only some collectors see: null with the others.
@@ -245,18 +245,21 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 		Loss:    Loss{EventsLost: s.Loss.EventsLost, DestinationsDropped: s.Loss.DestinationsDropped, NodesUnseen: []Unseen{}},
 		Nodes:   []Node{}, Pods: []Pod{}, Destinations: []Destination{}, Findings: []Finding{},
 	}
-	var owners []*session.Owner
-	counting := make(map[string]bool, len(s.Nodes))
+	type row struct {
+		*session.Owner
+		node *session.Node
+	}
+	var owners []row
 	verdicts := make(map[string]int, len(s.Nodes))
 	for _, n := range s.Nodes {
 		if !f.node(n) {
 			continue
 		}
-		verdicts[n.Name], counting[n.Name] = n.Verdict.Rank(), n.Counting()
+		verdicts[n.Name] = n.Verdict.Rank()
 		r.Nodes = append(r.Nodes, node(n))
 		for _, o := range n.Owners {
 			if f.owner(o) {
-				owners = append(owners, o)
+				owners = append(owners, row{o, n})
 			}
 		}
 		if finding, ok := findingOf(n); ok {
@@ -270,14 +273,14 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	}
 	// Pods of every node stand in one list, the worst of the cluster first: a
 	// few ports on a node that has none left are worse than many on another.
-	slices.SortStableFunc(owners, func(a, b *session.Owner) int {
+	slices.SortStableFunc(owners, func(a, b row) int {
 		return cmp.Or(cmp.Compare(verdicts[a.Node], verdicts[b.Node]), cmp.Compare(b.Ports.Estimate, a.Ports.Estimate),
 			cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Node, b.Node))
 	})
 	for _, o := range owners {
-		r.Pods = append(r.Pods, pod(o))
+		r.Pods = append(r.Pods, pod(o.node, o.Owner))
 		for _, d := range o.Dests {
-			r.Destinations = append(r.Destinations, destination(o, d, counting[o.Node]))
+			r.Destinations = append(r.Destinations, destination(o.node, o.Owner, d))
 		}
 	}
 	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
@@ -347,8 +350,8 @@ func node(n *session.Node) Node {
 		return out
 	}
 	out.Ports.Bounds = bounds(n.Ports)
-	out.EstablishedPublic, out.SynSentPublic, out.Cooling = ptr(n.EstablishedPublic), ptr(n.SynSentPublic), ptr(n.Cooling)
-	out.OpensPerSecond, out.FailedPerSecond = ptr(round(n.OpensPerSecond)), ptr(round(n.FailedPerSecond))
+	out.EstablishedPublic, out.SynSentPublic, out.Cooling = ptr(n.EstablishedPublic), attempts(n, n.SynSentPublic), ptr(n.Cooling)
+	out.OpensPerSecond, out.FailedPerSecond = ptr(round(n.OpensPerSecond)), attempts(n, round(n.FailedPerSecond))
 	if n.ProbeCPU > 0 {
 		out.ProbeCPU = ptr(round(n.ProbeCPU))
 	}
@@ -359,26 +362,25 @@ func node(n *session.Node) Node {
 	return out
 }
 
-func pod(o *session.Owner) Pod {
+func pod(n *session.Node, o *session.Owner) Pod {
 	return Pod{
 		Node: o.Node, Namespace: o.Namespace, Name: o.Name, UID: o.UID,
 		Owner: Workload{Kind: o.Workload.Kind, Name: o.Workload.Name}, HostNetwork: o.HostNetwork,
-		Ports: bounds(o.Ports), EstablishedPublic: o.EstablishedPublic, SynSentPublic: o.SynSentPublic, Cooling: o.Cooling,
-		OpensPerSecond: round(o.OpensPerSecond), ClosesPerSecond: round(o.ClosesPerSecond), FailedPerSecond: round(o.FailedPerSecond),
+		Ports: bounds(o.Ports), EstablishedPublic: o.EstablishedPublic, SynSentPublic: attempts(n, o.SynSentPublic), Cooling: o.Cooling,
+		OpensPerSecond: round(o.OpensPerSecond), ClosesPerSecond: round(o.ClosesPerSecond), FailedPerSecond: attempts(n, round(o.FailedPerSecond)),
 		// Causes have not been looked for: that is another thing than none.
 		Cause: "unknown",
 	}
 }
 
-// destination is a row; counting means that its rates mean something yet.
-func destination(o *session.Owner, d *session.Dest, counting bool) Destination {
+func destination(n *session.Node, o *session.Owner, d *session.Dest) Destination {
 	out := Destination{
 		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
 		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: d.SynSent, Cooling: d.Cooling,
-		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: round(d.FailedPerSecond), Processes: []Process{},
+		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: attempts(n, round(d.FailedPerSecond)), Processes: []Process{},
 		Life: life(d.Lives),
 	}
-	if t := d.Trouble; t != nil && counting {
+	if t := d.Trouble; t != nil && n.Counting() {
 		out.Resets, out.Refused, out.TimedOut, out.NoPort = ptr(round(t.Resets)), ptr(round(t.Refused)), ptr(round(t.TimedOut)), ptr(round(t.NoPort))
 		out.SynRetransmits = ptr(round(t.SynRetransmits))
 	}

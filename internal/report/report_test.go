@@ -192,6 +192,12 @@ func TestWhatIsNotSeenIsNull(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	pic := picture()
+	pic.Node("full").Collector = "tcptracer"
+	r = report.Build(pic, report.Filter{Node: "full"}, generated, 0)
+	if d := dest(r, "20.60.1.9"); d.FailedPerSecond != nil || r.Nodes[0].SynSentPublic != nil || r.Nodes[0].FailedPerSecond != nil ||
+		r.Pods[0].SynSentPublic != nil || r.Pods[0].FailedPerSecond != nil {
+		t.Errorf("tcptracer does not see attempts: %+v %+v %+v", d, r.Nodes[0], r.Pods[0])
+	}
 	pic.Node("seen").CountedSince = pic.Node("seen").LastTick
 	if d := dest(report.Build(pic, report.Filter{Node: "seen"}, generated, 0), "20.60.1.9"); d.Resets != nil || d.SynRetransmits != nil || d.Life == nil {
 		t.Errorf("after one look: %+v", d)

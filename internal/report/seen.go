@@ -31,6 +31,15 @@ func tracked(n *session.Node) []TrackedSource {
 	return out
 }
 
+// attempts is nil when the node's collector does not see connections that are
+// not established.
+func attempts[T int | float64](n *session.Node, v T) *T {
+	if !n.Sight().Attempts {
+		return nil
+	}
+	return &v
+}
+
 // life is nil when the collector cannot see lives, and when none has ended.
 func life(l *session.Lives) *Life {
 	if l == nil {

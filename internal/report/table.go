@@ -36,8 +36,8 @@ func Table(w io.Writer, r *Report) error {
 				budget(n.Ports), cmp.Or(n.Error, n.State))
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict,
-			ports(n.Ports.Bounds), budget(n.Ports), *n.EstablishedPublic, *n.SynSentPublic, *n.Cooling, *n.OpensPerSecond, *n.FailedPerSecond, n.Collector)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%.1f\t%s\t%s\n", n.Name, cmp.Or(n.InternalIP, "–"), n.Verdict,
+			ports(n.Ports.Bounds), budget(n.Ports), *n.EstablishedPublic, number(n.SynSentPublic), *n.Cooling, *n.OpensPerSecond, rate(n.FailedPerSecond), n.Collector)
 	}
 	fmt.Fprintln(t)
 	pods(t, r)
@@ -61,8 +61,8 @@ func Table(w io.Writer, r *Report) error {
 func pods(t io.Writer, r *Report) {
 	fmt.Fprintln(t, "POD\tOWNER\tNODE\tPORTS (est.)\tPUBLIC ESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S")
 	for _, p := range r.Pods[:min(len(r.Pods), tableRows)] {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\n", podName(p.Namespace, p.Name), ownerName(p.Owner), p.Node,
-			ports(p.Ports), p.EstablishedPublic, p.SynSentPublic, p.Cooling, p.OpensPerSecond, p.FailedPerSecond)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%.1f\t%s\n", podName(p.Namespace, p.Name), ownerName(p.Owner), p.Node,
+			ports(p.Ports), p.EstablishedPublic, number(p.SynSentPublic), p.Cooling, p.OpensPerSecond, rate(p.FailedPerSecond))
 	}
 	more(t, len(r.Pods))
 	fmt.Fprintln(t)
@@ -83,8 +83,8 @@ func destinations(t io.Writer, r *Report) {
 				process += fmt.Sprintf(" and %d more", n)
 			}
 		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%.1f\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
-			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, d.FailedPerSecond,
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
+			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, rate(d.FailedPerSecond),
 			rate(d.Resets), rate(d.SynRetransmits), medianLife(d.Life), process)
 	}
 	more(t, len(r.Destinations))
@@ -102,6 +102,14 @@ func handedOver(w io.Writer, r *Report) {
 			fmt.Fprintln(w)
 		}
 	}
+}
+
+// number writes a count that may not be known.
+func number(n *int) string {
+	if n == nil {
+		return "–"
+	}
+	return strconv.Itoa(*n)
 }
 
 // rate writes events a second that may not be known.

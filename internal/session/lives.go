@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -97,6 +98,20 @@ func lifeSpan(bucket int) Span {
 		s.Below = 0
 	}
 	return s
+}
+
+// Compare orders histograms by the life that half of their connections did
+// not exceed; what is not known comes first.
+func (l *Lives) Compare(other *Lives) int { return cmp.Compare(l.median(), other.median()) }
+
+func (l *Lives) median() time.Duration {
+	if l == nil {
+		return -2
+	}
+	if s, ok := l.Quantile(0.5); ok {
+		return s.From
+	}
+	return -1
 }
 
 // with returns the histogram with what a tick tells added to it; l may be nil.

@@ -12,20 +12,23 @@ type Sight struct {
 	// Trouble means that resets, causes of failures and segments sent again
 	// are counted.
 	Trouble bool
+	// Attempts means that it sees connections that are not established (yet):
+	// SYNs without an answer, and attempts that failed.
+	Attempts bool
 }
 
-// SightOf returns what a collector can see, by its name on the wire. Of a
-// collector that is not known here nothing is taken for granted.
+// SightOf returns what a collector can see, by its name on the wire. One that
+// is not known here is taken for one that lists sockets.
 func SightOf(collector string) Sight {
 	switch collector {
 	case "ebpf":
-		return Sight{Events: true, Lives: true, Trouble: true}
+		return Sight{Events: true, Lives: true, Trouble: true, Attempts: true}
 	case "tcptracer":
-		// It prints connects, accepts and closes, each with its time, and
-		// never how a connection ended.
+		// It prints connects once they have succeeded, accepts and closes,
+		// each with its time, and never how a connection ended.
 		return Sight{Events: true, Lives: true}
 	default: // diag and procfs list sockets
-		return Sight{}
+		return Sight{Attempts: true}
 	}
 }
 

@@ -94,8 +94,8 @@ func TestTroubleWithPrivateAddresses(t *testing.T) {
 func TestSightDecidesWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	for collector, want := range map[string]session.Sight{
-		"ebpf": {Events: true, Lives: true, Trouble: true}, "tcptracer": {Events: true, Lives: true},
-		"diag": {}, "procfs": {}, "": {}, "from the future": {},
+		"ebpf": {Events: true, Lives: true, Trouble: true, Attempts: true}, "tcptracer": {Events: true, Lives: true},
+		"diag": {Attempts: true}, "procfs": {Attempts: true}, "": {Attempts: true}, "from the future": {Attempts: true},
 	} {
 		f := by(collector)
 		f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{eventful()}})

@@ -196,7 +196,7 @@ func cleanProcesses(list []wire.Process) []wire.Process {
 
 // micros is a time of nanoseconds in microseconds, within what a rate counts.
 func micros(nanos int64) uint32 {
-	return uint32(min(max(nanos/1000, 0), math.MaxUint32)) //nolint:gosec // bounded
+	return uint32(min(max(nanos/1000, 0), math.MaxUint32))
 }
 
 // reset forgets what the stream said before: a probe starts anew.
