@@ -190,7 +190,7 @@ func TestGoTo(t *testing.T) {
 		{"2603:1020:201:10::10f", "login.example.net"},
 		{"kubelet", "host: kubelet.service holds about"},
 		{"checkout", "shop/" + tuitest.SickPod},
-		{"no-such-thing", "searched 10 nodes by name and IP, 14 pods with connections"},
+		{"no-such-thing", "searched 10 nodes by name and IP, 15 pods with connections"},
 		{"aks-np1", "fits 7 places; this is the worst of them"},
 	} {
 		m, _ := start(tuitest.Sick(), 120, 40)
@@ -338,4 +338,83 @@ func TestPanes(t *testing.T) {
 	if got := m.dests.Copy(); !strings.HasPrefix(got, "PROCESS curl -s") {
 		t.Errorf("the selected process is %q", got)
 	}
+}
+
+// A hand-over is pointed out while it is recent, by the clock that was given.
+func TestGapOfAHandover(t *testing.T) {
+	t.Parallel()
+	clock := tuitest.NewClock()
+	s := tuitest.Sick()
+	v := tuitest.NewView(s)
+	m := New(v, Options{Now: clock.Now, NoColor: true})
+	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+	press(m, "j")
+	wants(t, m, "↓ aks-np1-vmss000007", "1 gap ↓", "eBPF failed at 12:02:10Z, inet_diag since.")
+	press(m, "enter")
+	wants(t, m, "inet_diag since 12:02:10Z ↓ · node pod")
+	press(m, "esc")
+
+	// Ten minutes after it happened it is history, and stands in the evidence.
+	s.Nodes[1].LastTick = tuitest.Now().Add(8 * time.Minute)
+	clock.Advance(8 * time.Minute)
+	m.Update(secondMsg{})
+	lacks(t, m, "↓ aks")
+	lacks(t, m, "gap ↓")
+	lacks(t, m, "eBPF failed")
+	press(m, "x", "G")
+	wants(t, m, "12:02:10Z: eBPF failed, inet_diag took over")
+}
+
+func TestGapThatWasMended(t *testing.T) {
+	t.Parallel()
+	s := tuitest.Sick()
+	s.Nodes[1].Collector, s.Nodes[1].Handovers[0].From = "ebpf", ""
+	m, _ := start(s, 120, 40)
+	press(m, "j")
+	wants(t, m, "↓ aks-np1-vmss000007", "the collector failed at 12:02:10Z, inet_diag took over, now eBPF.")
+	press(m, "enter")
+	wants(t, m, "eBPF · node pod · since 12:01:02Z")
+}
+
+// Columns that no collector of the node fills are not there.
+func TestColumnsFollowTheCollector(t *testing.T) {
+	t.Parallel()
+	m, v := start(seen(), 120, 40)
+	press(m, "enter")
+	wants(t, m, "LIFE p50", "<8 ms")
+	press(m, "enter")
+	wants(t, m, "SYN-R/S", "RST/S", "LIFE p50", "0.25", "≥69 min", "processes of 20.60.1.9:443")
+	m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
+	wants(t, m, "SYN-R/S", "RST/S", "LIFE p50", "│")
+
+	s := seen()
+	n := s.Nodes[0]
+	n.Collector, n.Trouble, n.Lives = "tcptracer", nil, nil
+	for _, o := range n.Owners {
+		for _, d := range o.Dests {
+			d.Trouble = nil
+		}
+	}
+	v.Set(s)
+	m.Update(changedMsg{})
+	wants(t, m, "LIFE p50", "tcptracer · node pod")
+	lacks(t, m, "RST/S")
+	if line := lineWith(m, "20.60.1.9:443 tcp"); strings.Count(line, "—") < 3 { // name, trying, failed
+		t.Errorf("tcptracer does not see attempts: %q", line)
+	}
+	n.Collector = "diag"
+	s.Version++
+	v.Set(&session.Snapshot{Nodes: s.Nodes, Cluster: s.Cluster, Time: s.Time})
+	m.Update(changedMsg{})
+	lacks(t, m, "LIFE p50")
+	wants(t, m, "inet_diag · node pod")
+}
+
+func lineWith(m *Model, text string) string {
+	for line := range strings.Lines(screen(m)) {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
 }

@@ -22,6 +22,7 @@ var pictures = sync.OnceValue(func() []*session.Snapshot {
 	gone.Nodes[0].Owners = nil
 	return []*session.Snapshot{
 		tuitest.Sick(), {}, small, gone, ended(), tuitest.Many(200), tuitest.Big(150), {Problem: "broken\x1b[31m\n", Done: true},
+		seen(), {Nodes: []*session.Node{{Name: "odd", State: session.StateStreaming, Collector: "\x1b[2J", Handovers: []session.Handover{{From: tuitest.Hostile, To: "ebpf"}}, Counts: session.Counts{Lives: &session.Lives{23: 1}}}}, Cluster: session.Cluster{Source: "local"}},
 		{Nodes: []*session.Node{{Name: tuitest.Hostile, State: "\x1b[2J"}, {}}},
 	}
 })
@@ -76,7 +77,7 @@ func FuzzModel(f *testing.F) {
 
 func TestEveryScreenFitsEverySize(t *testing.T) {
 	t.Parallel()
-	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}}
+	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"j", "x"}, {"G", "k", "k", "enter"}, {"G", "k", "k", "enter", "enter"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}}
 	for _, keys := range scenes {
 		m, _ := start(tuitest.Sick(), 200, 60)
 		press(m, keys...)

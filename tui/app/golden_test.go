@@ -73,6 +73,13 @@ func TestGoldens(t *testing.T) {
 		{"pods", tuitest.Sick, []string{"enter"}},
 		{"dests", tuitest.Sick, []string{"enter", "enter"}},
 		{"know", tuitest.Sick, []string{"enter", "enter", "x"}},
+		{"nodes-gap", tuitest.Sick, []string{"j"}},
+		{"know-gap", tuitest.Sick, []string{"j", "x"}},
+		{"pods-gap", tuitest.Sick, []string{"j", "enter"}},
+		{"pods-seen", seen, []string{"enter"}},
+		{"dests-seen", seen, []string{"enter", "enter"}},
+		{"know-seen", seen, []string{"enter", "enter", "x"}},
+		{"know-seen-node", seen, []string{"x"}},
 		{"help", tuitest.Sick, []string{"?"}},
 		{"filter", tuitest.Sick, []string{"/", "n", "p", "2"}},
 		{"frozen-ended", ended, []string{"space"}},
@@ -92,6 +99,13 @@ func TestGoldens(t *testing.T) {
 			})
 		}
 	}
+}
+
+// seen is a node whose collector counts every event.
+func seen() *session.Snapshot {
+	s := tuitest.Sick()
+	s.Nodes = []*session.Node{s.Node(tuitest.SeenNode)}
+	return s
 }
 
 func ended() *session.Snapshot {

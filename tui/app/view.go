@@ -210,5 +210,6 @@ func (m *Model) legend() sheet.Group {
 		bind("~ ≥ ≤", "estimated"),
 		bind("—", "not known"),
 		bind("◌", "not heard of"),
+		bind(page.GapMark, "gap: see x"),
 	)}
 }

@@ -47,6 +47,34 @@ func (p *Page) columns() []column {
 		p.counter("cooling", "COOLING", 7, 4, page.Counter, format.About, func(d *session.Dest) int { return d.Cooling }),
 		p.rate("new", "NEW/S", 3, page.Counter, func(d *session.Dest) float64 { return d.OpensPerSecond }),
 		p.rate("fail", "FAIL/S", 1, page.Alarm, func(d *session.Dest) float64 { return d.FailedPerSecond }),
+		p.trouble("syn-r", "SYN-R/S", 7, 6, func(t *session.Trouble) float64 { return t.SynRetransmits }),
+		p.trouble("rst", "RST/S", 6, 7, func(t *session.Trouble) float64 { return t.Resets }),
+		{
+			ID: "life", Title: "LIFE p50", Min: 8, Max: 9, Right: true, Descending: true, Priority: 5,
+			Text:    func(d *session.Dest) string { return format.MedianLife(d.Lives) },
+			Look:    func(*session.Dest) theme.Style { return p.theme.Dim },
+			Compare: func(a, b *session.Dest) int { return a.Lives.Compare(b.Lives) },
+			Absent:  func() bool { return p.node == nil || !p.node.Sight().Lives },
+		},
+	}
+}
+
+// trouble is a column of what only some collectors see.
+func (p *Page) trouble(id, title string, width, priority int, value func(*session.Trouble) float64) column {
+	known := func(d *session.Dest) float64 {
+		if d.Trouble == nil || !page.HasRates(p.node) {
+			return -1
+		}
+		return value(d.Trouble)
+	}
+	return column{
+		ID: id, Title: title, Min: width, Max: 8, Right: true, Descending: true, Priority: priority,
+		Text: func(d *session.Dest) string { return format.Rate(known(d)) },
+		Look: func(d *session.Dest) theme.Style {
+			return page.Alarm(p.theme, max(0, known(d)))
+		},
+		Compare: func(a, b *session.Dest) int { return cmp.Compare(known(a), known(b)) },
+		Absent:  func() bool { return p.node == nil || !p.node.Sight().Trouble },
 	}
 }
 
@@ -55,7 +83,12 @@ type look func(th *theme.Theme, n float64) theme.Style
 func (p *Page) counter(id, title string, width, priority int, how look, write func(int) string, value func(*session.Dest) int) column {
 	return column{
 		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true, Priority: priority,
-		Text:    func(d *session.Dest) string { return write(value(d)) },
+		Text: func(d *session.Dest) string {
+			if id == "trying" && !page.SeesAttempts(p.node) {
+				return format.Dash
+			}
+			return write(value(d))
+		},
 		Look:    func(d *session.Dest) theme.Style { return how(p.theme, float64(value(d))) },
 		Compare: func(a, b *session.Dest) int { return cmp.Compare(value(a), value(b)) },
 	}
@@ -65,7 +98,7 @@ func (p *Page) rate(id, title string, priority int, how look, value func(*sessio
 	return column{
 		ID: id, Title: title, Min: 6, Max: 8, Right: true, Descending: true, Priority: priority,
 		Text: func(d *session.Dest) string {
-			if !page.HasRates(p.node) {
+			if !page.HasRates(p.node) || id == "fail" && !page.SeesAttempts(p.node) {
 				return format.Dash
 			}
 			return format.Rate(value(d))

@@ -111,6 +111,7 @@ func (p *Page) refresh() {
 			rows = append(rows, d)
 		}
 	}
+	p.divide()
 	p.dests.SetEmpty(p.emptyText())
 	p.dests.SetRows(rows)
 	p.shown = nil
@@ -172,27 +173,43 @@ func (p *Page) SetTheme(th *theme.Theme) {
 	p.procs.SetTheme(th)
 }
 
-// beside is the width from which the panes stand side by side.
-const beside = 130
+// The widths that the panes need to stand side by side: the destinations,
+// those with the columns that only some collectors fill, and the processes.
+const (
+	leftWidth, finerWidth = 84, 120
+	rightWidth            = 44
+)
 
 // SetSize divides the room between the panes.
 func (p *Page) SetSize(width, height int) {
 	p.width, p.height = width, height
+	p.divide()
+}
+
+// divide follows the size, and what there is to show.
+func (p *Page) divide() {
 	if p.sideBySide() {
 		left := p.left()
-		p.dests.SetSize(left, height)
-		p.procs.SetSize(width-left-2, height)
+		p.dests.SetSize(left, p.height)
+		p.procs.SetSize(p.width-left-2, p.height)
 		return
 	}
 	below := p.below()
-	p.dests.SetSize(width, height-below)
-	p.procs.SetSize(width, max(0, below-1))
+	p.dests.SetSize(p.width, p.height-below)
+	p.procs.SetSize(p.width, max(0, below-1))
 }
 
-func (p *Page) sideBySide() bool { return p.width >= beside }
+func (p *Page) sideBySide() bool { return p.width >= p.leftMin()+2+rightWidth }
 
 // left is the width of the destinations when the panes stand side by side.
-func (p *Page) left() int { return max(84, p.width*56/100) }
+func (p *Page) left() int { return max(p.leftMin(), p.width*56/100) }
+
+func (p *Page) leftMin() int {
+	if p.node != nil && p.node.Sight().Lives {
+		return finerWidth
+	}
+	return leftWidth
+}
 
 // below is the height of the lower pane with its rule: a third, for a few
 // processes at most.

@@ -72,13 +72,15 @@ func Quote(word string) string {
 
 // Node answers for a node.
 func Node(snap *session.Snapshot, n *session.Node) Sheet {
-	return Sheet{
+	sheet := Sheet{
 		Title: "How do you know? Node " + sanitize.Text(n.Name),
 		Sections: []Section{
 			{Title: "The same by hand", Items: append(reachNode(snap, n), onNode()...)},
 			numbers(n), seen(n), unseen(snap, n), features(n),
 		},
 	}
+	sheet.Sections = append(sheet.Sections, tracked(n)...)
+	return sheet
 }
 
 // Owner answers for a pod, or a part of the host.
@@ -132,6 +134,10 @@ func onNode() []Item {
 		{Command: "lsns -t net", Note: "every network namespace, with a process in it"},
 		{Command: "crictl ps", Note: "the containers, to match with those processes"},
 		{Command: "netstat -ptn | grep ESTABLISHED", Note: "connections of the host itself; of a pod: nsenter -t PID -n before it"},
+		{
+			Command: "nstat -az TcpAttemptFails TcpEstabResets TcpOutRsts TcpRetransSegs TcpExtTCPSynRetrans",
+			Note:    "attempts that failed, resets and segments sent again, as the kernel counts them for the namespace",
+		},
 		{Command: "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max", Note: "how full the node's own table is"},
 	}
 }

@@ -100,3 +100,59 @@ func TestLocalHasNoCluster(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheCollectorSees(t *testing.T) {
+	t.Parallel()
+	s := tuitest.Sick()
+	n := s.Node(tuitest.SeenNode)
+	o := n.Owners[0]
+	has(t, evidence.Dest(s, n, o, o.Dests[0]).Text(),
+		"failures: 0.4 refused · 0.9 timed out · 0 without a local port, a second", "resets: 0.25 connections a second ended by one; RST segments: 0.6 received · 0.05 sent",
+		"sent again: 3.1 SYNs · 12 other segments a second", "collector: eBPF", "counting: every open and close, as it happens", "cpu: 3.2 ms of processor time a second",
+		"lives: half of the connections that ended lived under 8 ms; 9 of 10 under 64 ms; of 12,345 since 12:01:02Z")
+	has(t, evidence.Dest(s, n, o, o.Dests[1]).Text(), "failures: 0 refused", "lives: no connection has ended since 12:01:02Z")
+	has(t, evidence.Dest(s, n, o, o.Dests[2]).Text(), "lived 69 min or longer; 9 of 10 69 min or longer; of 7 since")
+	if text := evidence.Dest(s, n, o, o.Dests[3]).Text(); strings.Contains(text, "lives:") || strings.Contains(text, "failures:") {
+		t.Errorf("UDP has no connections:\n%s", text)
+	}
+	for _, text := range []string{evidence.Owner(s, n, o).Text(), evidence.Node(s, n).Text()} {
+		has(t, text, "failures: 0.4 refused", "9 of 10 under 64 ms")
+	}
+	has(t, evidence.Node(s, n).Text(), "10.244.1.9: 161 TCP · 2 UDP · shop/search-5c4d9-1aa2b\n", "10.244.1.77: 24 TCP · 0 UDP · evil-pod", "its sockets are not on this node")
+	n.CountedSince = n.LastTick
+	has(t, evidence.Node(s, n).Text(), "a second: not known yet", "endings: not known yet")
+
+	blind := s.Nodes[0]
+	for _, text := range []string{evidence.Node(s, blind).Text(), evidence.Owner(s, blind, blind.Owners[0]).Text(), evidence.Dest(s, blind, blind.Owners[0], blind.Owners[0].Dests[0]).Text()} {
+		has(t, text, "endings: resets, causes of failures, segments sent again: not seen by inet_diag", "lives: not seen by inet_diag", "a connection that came and went in between is missed")
+	}
+	blind.Collector = "tcptracer"
+	has(t, evidence.Node(s, blind).Text(), "trying: not seen by tcptracer", "failures not seen by tcptracer", "endings: resets, causes of failures, segments sent again: not seen by tcptracer")
+}
+
+func TestGapsAreTold(t *testing.T) {
+	t.Parallel()
+	s := tuitest.Sick()
+	n := s.Nodes[1]
+	n.Handovers = append(n.Handovers, session.Handover{At: tuitest.Now(), To: "procfs\x1b[2J", Reason: tuitest.Hostile})
+	text := evidence.Node(s, n).Text()
+	has(t, text, "gap: 12:02:10Z: eBPF failed, inet_diag took over: the programs were taken out of the kernel by another\n", "gap: 12:04:31Z: the collector failed, procfs took over: evil-pod")
+	if strings.ContainsAny(text, "\x1b\x07\u202e") {
+		t.Errorf("control characters:\n%s", text)
+	}
+}
+
+// The report holds all sources, an answer the first few.
+func TestManySources(t *testing.T) {
+	t.Parallel()
+	s := tuitest.Sick()
+	n := s.Node(tuitest.SeenNode)
+	for range 15 {
+		n.Tracked = append(n.Tracked, n.Tracked[0])
+	}
+	text := evidence.Node(s, n).Text()
+	has(t, text, "and 7 sources more: see snattop report -o json")
+	if got := strings.Count(text, " TCP · "); got != 10 {
+		t.Errorf("%d sources", got)
+	}
+}

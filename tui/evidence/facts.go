@@ -50,7 +50,7 @@ func counts(n *session.Node, c session.Counts) []Item {
 	items := []Item{
 		fact("ports in use", bounds(c.Ports)),
 		fact("open", "%s sockets established or closing, counted", format.Count(c.Open)),
-		fact("trying", "%s SYNs without an answer, counted: each may have been refused a port", format.Count(c.Trying)),
+		trying(n, c.Trying),
 		fact("cooling", "%s closed, port probably still held (%s)", format.About(c.Cooling), estimated),
 		fact("public", "%s ESTABLISHED and %s SYN_SENT to public addresses, counted", format.Count(c.EstablishedPublic), format.Count(c.SynSentPublic)),
 		fact("all flows", "%s, to any destination", format.Count(c.All)),
@@ -58,14 +58,26 @@ func counts(n *session.Node, c session.Counts) []Item {
 	if c.UDPFlows > 0 {
 		items = append(items, fact("udp", "%s flows; the balancer keeps UDP's ports apart", format.Count(c.UDPFlows)))
 	}
-	return append(items, rates(n, c.OpensPerSecond, c.ClosesPerSecond, c.FailedPerSecond))
+	items = append(items, rates(n, c.OpensPerSecond, c.ClosesPerSecond, c.FailedPerSecond))
+	return append(items, ends(n, c.Trouble, c.Lives)...)
 }
 
 func rates(n *session.Node, opens, closes, fails float64) Item {
-	if n == nil || !n.LastTick.After(n.Since) {
+	if !n.Counting() {
 		return fact("a second", "not known yet: rates need a second look")
 	}
-	return fact("a second", "%s opened · %s closed · %s failed", format.Rate(opens), format.Rate(closes), format.Rate(fails))
+	failed := format.Rate(fails) + " failed"
+	if !n.Sight().Attempts {
+		failed = "failures not seen by " + format.Collector(n.Collector)
+	}
+	return fact("a second", "%s opened · %s closed · %s", format.Rate(opens), format.Rate(closes), failed)
+}
+
+func trying(n *session.Node, syns int) Item {
+	if !n.Sight().Attempts {
+		return fact("trying", "not seen by %s", format.Collector(n.Collector))
+	}
+	return fact("trying", "%s SYNs without an answer, counted: each may have been refused a port", format.Count(syns))
 }
 
 func ownerFacts(n *session.Node, o *session.Owner) Section {
@@ -104,9 +116,12 @@ func destFacts(n *session.Node, d *session.Dest) Section {
 	}
 	sec.Items = append(sec.Items,
 		fact("open", "%s: %s established, %s closing", format.Count(d.Open()), format.Count(d.Established), format.Count(d.Closing)),
-		fact("trying", "%s SYNs without an answer", format.Count(d.SynSent)),
+		trying(n, d.SynSent),
 		fact("cooling", "%s (%s); the node itself holds %s in TIME_WAIT", format.About(d.Cooling), estimated, format.Count(d.TimeWait)),
 		rates(n, d.OpensPerSecond, d.ClosesPerSecond, d.FailedPerSecond))
+	if d.Protocol == snat.TCP {
+		sec.Items = append(sec.Items, ends(n, d.Trouble, d.Lives)...)
+	}
 	return sec
 }
 
@@ -133,7 +148,8 @@ func seen(n *session.Node) Section {
 		sec.Items = append(sec.Items, fact("way in", "%s", n.Rung))
 	}
 	if n.Collector != "" {
-		sec.Items = append(sec.Items, fact("collector", "%s", collector(n.Collector)))
+		sec.Items = append(sec.Items, fact("collector", "%s", collector(n.Collector)), counting(n))
+		sec.Items = append(sec.Items, gaps(n)...)
 	}
 	if n.Kernel != "" {
 		sec.Items = append(sec.Items, fact("kernel", "%s", n.Kernel))
@@ -144,6 +160,9 @@ func seen(n *session.Node) Section {
 	if c := n.Cost; c.WallNanos > 0 {
 		sec.Items = append(sec.Items, fact("cost", "%s a look: %s sockets in %d namespaces",
 			time.Duration(c.WallNanos).Round(100*time.Microsecond), format.Count(c.Sockets), c.Namespaces))
+	}
+	if n.ProbeCPU > 0 {
+		sec.Items = append(sec.Items, fact("cpu", "%s ms of processor time a second, all of the probe", format.Rate(n.ProbeCPU)))
 	}
 	if len(n.Scoped) > 0 {
 		sec.Items = append(sec.Items, fact("scope", "only these pods: %s", strings.Join(n.Scoped, ", ")))

@@ -2,11 +2,13 @@ package format_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/format"
 )
 
@@ -90,4 +92,29 @@ func FuzzWidth(f *testing.F) {
 			t.Fatalf("Width(%q) = %d, x/ansi says %d", s, got, want)
 		}
 	})
+}
+
+func TestCollector(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"ebpf": "eBPF", "diag": "inet_diag", "procfs": "procfs", "tcptracer": "tcptracer", "": "collector unknown", "x\x1b[2J\n": "x",
+	} {
+		if got := strings.TrimSpace(format.Collector(name)); got != want {
+			t.Errorf("Collector(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestMedianLife(t *testing.T) {
+	t.Parallel()
+	for want, l := range map[string]*session.Lives{
+		format.Dash: nil, "<8 ms": {3: 2, 9: 1}, "<1 ms": {0: 1}, "≥69 min": {23: 1}, "<1.1 s": {10: 5},
+	} {
+		if got := format.MedianLife(l); got != want {
+			t.Errorf("MedianLife(%v) = %q, want %q", l, got, want)
+		}
+	}
+	if got := format.MedianLife(&session.Lives{}); got != format.Dash {
+		t.Errorf("none has ended: %q", got)
+	}
 }

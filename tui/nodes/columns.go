@@ -90,10 +90,13 @@ func (p *Page) columns() []column {
 	}
 }
 
-// name marks a node whose numbers have aged.
+// name marks a node whose numbers have aged, or have a gap.
 func (p *Page) name(n *session.Node) string {
 	if _, stale := p.pic.Stale(n); stale {
 		return "◌ " + sanitize.Text(n.Name)
+	}
+	if _, gap := p.pic.Gap(n); gap {
+		return page.GapMark + " " + sanitize.Text(n.Name)
 	}
 	return sanitize.Text(n.Name)
 }
@@ -101,7 +104,12 @@ func (p *Page) name(n *session.Node) string {
 func (p *Page) counter(id, title string, width int, alarm bool, value func(*session.Node) int) column {
 	return column{
 		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true,
-		Text: func(n *session.Node) string { return format.Count(value(n)) },
+		Text: func(n *session.Node) string {
+			if alarm && !page.SeesAttempts(n) {
+				return format.Dash
+			}
+			return format.Count(value(n))
+		},
 		Look: func(n *session.Node) theme.Style {
 			if alarm {
 				return page.Alarm(p.theme, float64(value(n)))
@@ -116,7 +124,7 @@ func (p *Page) rate(id, title string, priority int, alarm bool, value func(*sess
 	return column{
 		ID: id, Title: title, Min: 6, Max: 8, Right: true, Descending: true, Priority: priority,
 		Text: func(n *session.Node) string {
-			if !page.HasRates(n) {
+			if !page.HasRates(n) || alarm && !page.SeesAttempts(n) {
 				return format.Dash
 			}
 			return format.Rate(value(n))

@@ -112,10 +112,13 @@ func (p *Page) Crumbs() []string {
 // State counts the nodes by how well they are seen, and tells which rows are
 // on the screen when not all are.
 func (p *Page) State() string {
-	var seen, coming, hidden, stale int
+	var seen, coming, hidden, stale, gaps int
 	for _, n := range p.pic.Snap.Nodes {
 		if _, late := p.pic.Stale(n); late {
 			stale++
+		}
+		if _, gap := p.pic.Gap(n); gap {
+			gaps++
 		}
 		_, fault := page.Missing(n)
 		switch {
@@ -130,6 +133,9 @@ func (p *Page) State() string {
 	s := format.Count(seen) + " seen"
 	if stale > 0 {
 		s += " · " + format.Count(stale) + " stale ◌"
+	}
+	if gaps > 0 {
+		s += " · " + format.Count(gaps) + " gap " + page.GapMark
 	}
 	if coming > 0 {
 		s += " · " + format.Count(coming) + " coming"

@@ -23,19 +23,23 @@ func (p *Page) Sentence(width int) string {
 	if age, stale := p.pic.Stale(n); stale {
 		return format.Fit(width, fmt.Sprintf("%s has not reported for %s: what is shown is from %s.", name, format.Age(age), format.Clock(n.LastTick)))
 	}
+	gap := ""
+	if h, ok := p.pic.Gap(n); ok {
+		gap = " " + page.GapText(n, h) + "."
+	}
 	switch n.Verdict {
 	case snat.Exhausted:
-		return format.Fit(width, name+" is out of ports", waiting(n), share(n), ".")
+		return format.Fit(width, name+" is out of ports", waiting(n), share(n), ".", gap)
 	case snat.Pressured:
-		return format.Fit(width, fmt.Sprintf("%s is close to its budget: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".")
+		return format.Fit(width, fmt.Sprintf("%s is close to its budget: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap)
 	case snat.Healthy:
-		return format.Fit(width, fmt.Sprintf("%s is healthy: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".")
+		return format.Fit(width, fmt.Sprintf("%s is healthy: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap)
 	case snat.NotSNAT:
-		return format.Fit(width, name+" fails, but not for want of ports", because(n), ".")
+		return format.Fit(width, name+" fails, but not for want of ports", because(n), ".", gap)
 	case snat.Unknown:
-		return format.Fit(width, "No verdict for "+name, because(n), ".")
+		return format.Fit(width, "No verdict for "+name, because(n), ".", gap)
 	default:
-		return format.Fit(width, "No verdict for "+name, because(n), ".")
+		return format.Fit(width, "No verdict for "+name, because(n), ".", gap)
 	}
 }
 

@@ -64,7 +64,11 @@ func Seen(n *session.Node) bool { return n.State == session.StateStreaming }
 
 // HasRates reports whether enough ticks have come for rates to mean anything:
 // one tick tells what is there, not what happens.
-func HasRates(n *session.Node) bool { return n != nil && Seen(n) && n.LastTick.After(n.Since) }
+func HasRates(n *session.Node) bool { return n != nil && Seen(n) && n.Counting() }
+
+// SeesAttempts reports whether a node's collector sees connections that are
+// not established: those that wait for an answer, and those that failed.
+func SeesAttempts(n *session.Node) bool { return n != nil && n.Sight().Attempts }
 
 // Missing is what to say in place of the numbers of a node that has none.
 // fault is true when something is wrong, false while the node is being
@@ -104,20 +108,6 @@ func after(prefix, s string) string {
 		return ""
 	}
 	return prefix + s
-}
-
-// CollectorName spells a collector as operators know it.
-func CollectorName(c string) string {
-	switch c {
-	case "diag":
-		return "inet_diag"
-	case "ebpf":
-		return "eBPF"
-	case "":
-		return "collector unknown"
-	default:
-		return sanitize.Text(c)
-	}
 }
 
 // Trail joins crumbs within width; the innermost is kept longest.
@@ -197,7 +187,12 @@ func NodeState(pic Picture, n *session.Node) string {
 	if !Seen(n) {
 		return string(n.State)
 	}
-	s := CollectorName(n.Collector)
+	s := format.Collector(n.Collector)
+	gap, recent := pic.Gap(n)
+	recent = recent && n.Collector == gap.To
+	if recent {
+		s += " since " + format.Clock(gap.At) + " " + GapMark
+	}
 	if n.Rung != "" {
 		s += " · " + sanitize.Text(n.Rung)
 	}
@@ -207,7 +202,7 @@ func NodeState(pic Picture, n *session.Node) string {
 	if age, stale := pic.Stale(n); stale {
 		return s + " · ◌ stale " + format.Age(age)
 	}
-	if !n.Since.IsZero() {
+	if !n.Since.IsZero() && !recent {
 		s += " · since " + format.Clock(n.Since)
 	}
 	return s

@@ -41,6 +41,13 @@ func (p *Page) columns() []column {
 		p.rate("close", "CLOSE/S", 7, 6, page.Counter, func(o *session.Owner) float64 { return o.ClosesPerSecond }),
 		p.rate("fail", "FAIL/S", 6, 1, page.Alarm, func(o *session.Owner) float64 { return o.FailedPerSecond }),
 		{
+			ID: "life", Title: "LIFE p50", Min: 8, Max: 9, Right: true, Descending: true, Priority: 5,
+			Text:    func(o *session.Owner) string { return format.MedianLife(o.Lives) },
+			Look:    func(*session.Owner) theme.Style { return p.theme.Dim },
+			Compare: func(a, b *session.Owner) int { return a.Lives.Compare(b.Lives) },
+			Absent:  func() bool { return p.node == nil || !p.node.Sight().Lives },
+		},
+		{
 			ID: "public", Title: "PUBLIC ESTABLISHED", Short: "PUBLIC", Min: 7, Max: 18, Right: true, Descending: true, Priority: 5,
 			Text: func(o *session.Owner) string {
 				return format.Count(o.EstablishedPublic)
@@ -61,7 +68,12 @@ type look func(th *theme.Theme, n float64) theme.Style
 func (p *Page) counter(id, title string, width, priority int, how look, write func(int) string, value func(*session.Owner) int) column {
 	return column{
 		ID: id, Title: title, Min: width, Max: 9, Right: true, Descending: true, Priority: priority,
-		Text:    func(o *session.Owner) string { return write(value(o)) },
+		Text: func(o *session.Owner) string {
+			if id == "trying" && !page.SeesAttempts(p.node) {
+				return format.Dash
+			}
+			return write(value(o))
+		},
 		Look:    func(o *session.Owner) theme.Style { return how(p.theme, float64(value(o))) },
 		Compare: func(a, b *session.Owner) int { return cmp.Compare(value(a), value(b)) },
 	}
@@ -71,7 +83,7 @@ func (p *Page) rate(id, title string, width, priority int, how look, value func(
 	return column{
 		ID: id, Title: title, Min: width, Max: 8, Right: true, Descending: true, Priority: priority,
 		Text: func(o *session.Owner) string {
-			if !page.HasRates(p.node) {
+			if !page.HasRates(p.node) || id == "fail" && !page.SeesAttempts(p.node) {
 				return format.Dash
 			}
 			return format.Rate(value(o))

@@ -7,12 +7,14 @@ import (
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/probe/wire"
 )
 
 // Names of the sick cluster that tests refer to.
 const (
 	SickNode  = "aks-np1-vmss000003"
 	SickIP    = "10.224.0.7"
+	SeenNode  = "aks-np1-vmss000001"
 	SickPod   = "checkout-7d9f8b6c5-x2x9q"
 	SickKey   = session.Key("shop/checkout-7d9f8b6c5-x2x9q/checkout")
 	SickDest  = "20.60.1.9:443"
@@ -63,9 +65,26 @@ func Sick() *session.Snapshot {
 	pressured := Node("aks-np1-vmss000007", "10.224.0.11", 1024,
 		Owner("aks-np1-vmss000007", "shop", "mailer-66b7-qqq1z", deploy("mailer"), Load{Addr: "40.1.1.1:587", Established: 790, Cooling: 72, Opens: 55, Closes: 54}))
 	pressured.Trend = ramp(60, 700, 862)
+	pressured.Handovers = []session.Handover{{At: Now().Add(-2*time.Minute - 21*time.Second), From: "ebpf", To: "diag", Reason: "the programs were taken out of the kernel by another"}}
+	pressured.CountedSince = pressured.Handovers[0].At
 
-	healthy := Node("aks-np1-vmss000001", "10.224.0.5", 1024,
-		Owner("aks-np1-vmss000001", "shop", "search-5c4d9-1aa2b", deploy("search"), Load{Addr: "20.60.1.9:443", Established: 118, Cooling: 43, Opens: 2, Closes: 2}))
+	// Its collector counts every event.
+	calm, none := &session.Trouble{}, &session.Lives{}
+	healthy := Node(SeenNode, "10.224.0.5", 1024,
+		Owner(SeenNode, "shop", "search-5c4d9-1aa2b", deploy("search"),
+			Load{Addr: "20.60.1.9:443", Established: 118, Cooling: 43, Opens: 2, Closes: 2, Fails: 1.4,
+				Trouble: &session.Trouble{Resets: 0.25, Refused: 0.4, TimedOut: 0.9, SynRetransmits: 3.1, Retransmits: 12, ResetsIn: 0.6, ResetsOut: 0.05},
+				Lives:   &session.Lives{2: 900, 3: 5600, 6: 5500, 9: 345}, Detailed: true},
+			Load{Addr: "20.60.1.10:443", Name: "idle.example.net", Trouble: calm, Lives: none, TimeWait: 1, Detailed: true},
+			Load{Addr: "10.0.12.7:5432", Name: "postgres.shop.svc", Established: 12, Trouble: calm, Lives: &session.Lives{23: 7}, Detailed: true},
+			Load{Addr: "8.8.8.8:53", Proto: snat.UDP, Established: 2, Detailed: true}),
+		Owner(SeenNode, "kube-system", "coredns-6f8d-zzzzz", deploy("coredns"), Load{Addr: "10.0.0.53:53", Established: 4, Trouble: calm, Lives: none}))
+	healthy.Collector, healthy.ProbeCPU = "ebpf", 3.2
+	healthy.Features = []wire.Feature{{Name: "eBPF", Answer: wire.Yes, Detail: "5 programs attached"}, {Name: "inet_diag", Answer: wire.Yes}}
+	healthy.Tracked = []session.TrackedSource{
+		{IP: netip.MustParseAddr("10.244.1.9"), Name: "shop/search-5c4d9-1aa2b", TCP: 161, UDP: 2, Local: true},
+		{IP: netip.MustParseAddr("10.244.1.77"), Name: Hostile, TCP: 24},
+	}
 	healthy.Trend = ramp(60, 150, 161)
 
 	stale := Node("aks-np1-vmss000002", "10.224.0.6", 1024,
@@ -74,7 +93,7 @@ func Sick() *session.Snapshot {
 	stale.Trend = ramp(20, 5, 7)
 
 	fresh := Node("aks-np1-vmss000004", "10.224.0.8", 1024)
-	fresh.Since = fresh.LastTick
+	fresh.Since, fresh.CountedSince = fresh.LastTick, fresh.LastTick
 
 	unknown := Node("onprem-"+Long(63), "192.168.77.201", 0,
 		Owner("onprem", "shop", "cart-77f-r2d2x", deploy("cart"), Load{Addr: "93.184.216.34:443", Established: 60, Opens: 1.5}))

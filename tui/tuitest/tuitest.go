@@ -105,6 +105,9 @@ type Load struct {
 
 	Established, Closing, SynSent, TimeWait, Cooling int
 	Opens, Closes, Fails                             float64
+	// Trouble and Lives are what only some collectors see.
+	Trouble *session.Trouble
+	Lives   *session.Lives
 
 	Processes []session.Process
 	Detailed  bool
@@ -131,6 +134,7 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 			Dest: snat.Dest{Protocol: l.Proto, IP: ap.Addr(), Port: ap.Port()}, Name: l.Name, Class: classify.Classify(ap.Addr()),
 			Established: l.Established, Closing: l.Closing, SynSent: l.SynSent, TimeWait: l.TimeWait, Cooling: l.Cooling,
 			OpensPerSecond: l.Opens, ClosesPerSecond: l.Closes, FailedPerSecond: l.Fails,
+			Trouble: l.Trouble, Lives: l.Lives,
 			Processes: l.Processes, Detailed: l.Detailed,
 		}
 		o.Dests = append(o.Dests, d)
@@ -151,9 +155,37 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 		o.OpensPerSecond += d.OpensPerSecond
 		o.ClosesPerSecond += d.ClosesPerSecond
 		o.FailedPerSecond += d.FailedPerSecond
+		finer(&o.Counts, d.Trouble, d.Lives)
 	}
 	o.Ports = snat.Bounds(sums, 0)
 	return o
+}
+
+// finer adds up what only some collectors see.
+func finer(to *session.Counts, t *session.Trouble, l *session.Lives) {
+	if t != nil {
+		sum := *t
+		if to.Trouble != nil {
+			sum.Resets += to.Trouble.Resets
+			sum.Refused += to.Trouble.Refused
+			sum.TimedOut += to.Trouble.TimedOut
+			sum.NoPort += to.Trouble.NoPort
+			sum.SynRetransmits += to.Trouble.SynRetransmits
+			sum.Retransmits += to.Trouble.Retransmits
+			sum.ResetsIn += to.Trouble.ResetsIn
+			sum.ResetsOut += to.Trouble.ResetsOut
+		}
+		to.Trouble = &sum
+	}
+	if l != nil {
+		sum := *l
+		if to.Lives != nil {
+			for i, n := range to.Lives {
+				sum[i] += n
+			}
+		}
+		to.Lives = &sum
+	}
 }
 
 // Node builds a node that streams, with sums and verdict as a session makes
@@ -168,7 +200,7 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 			{Name: "eBPF", Answer: wire.No, Detail: "bpf(2): operation not permitted"},
 			{Name: "BCC tools", Answer: wire.CouldNotTell, Detail: "/usr/sbin is not readable"},
 		},
-		Since: Now().Add(-3*time.Minute - 29*time.Second), LastTick: Now(), Interval: time.Second,
+		Since: Now().Add(-3*time.Minute - 29*time.Second), CountedSince: Now().Add(-3*time.Minute - 29*time.Second), LastTick: Now(), Interval: time.Second,
 		Cost:      wire.Cost{WallNanos: 8_200_000, Sockets: 1204, Namespaces: 31},
 		Conntrack: &wire.Conntrack{HostNetwork: true, Count: 4121, Max: 262144},
 		Owners:    owners,
@@ -190,6 +222,7 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 		n.OpensPerSecond += o.OpensPerSecond
 		n.ClosesPerSecond += o.ClosesPerSecond
 		n.FailedPerSecond += o.FailedPerSecond
+		finer(&n.Counts, o.Trouble, o.Lives)
 		for _, d := range o.Dests {
 			if d.Eligible && d.Protocol == snat.TCP {
 				byDest[d.Dest] = byDest[d.Dest].Add(snat.Load{Open: d.Open(), Attempting: d.SynSent, Cooling: d.Cooling})

@@ -54,7 +54,7 @@ func (t *Table[R]) fitting(gap int) []placed {
 	width := make([]int, len(cols)) // 0: not shown
 	used := marker - gap
 	for i, c := range cols {
-		if c.Priority < dispensable {
+		if c.Priority < dispensable && !c.absent() {
 			width[i] = c.Min
 			if c.Soft > c.Min {
 				width[i] = min(t.natural(i), c.Soft)
@@ -66,7 +66,7 @@ func (t *Table[R]) fitting(gap int) []placed {
 		used = t.squeeze(width, used, gap)
 	}
 	for _, i := range t.byPriority() {
-		if c := cols[i]; c.Priority >= dispensable && used+c.Min+gap <= t.width {
+		if c := cols[i]; c.Priority >= dispensable && !c.absent() && used+c.Min+gap <= t.width {
 			width[i] = c.Min
 			used += c.Min + gap
 		}

@@ -128,7 +128,7 @@ func (t *Table[R]) columnNumber(id string) int {
 }
 
 // RowText writes the selected row as one line for the clipboard: every
-// column that has text, shown or not, with its title.
+// column that has text, whether there is room for it or not, with its title.
 func (t *Table[R]) RowText() string {
 	r, ok := t.Selected()
 	if !ok {
@@ -146,7 +146,7 @@ func (t *Table[R]) RowText() string {
 			parts = append(parts, text)
 			break
 		}
-		if c.Text == nil || c.Title == "" {
+		if c.Text == nil || c.Title == "" || c.absent() {
 			continue
 		}
 		if s := c.Text(r); s != "" {

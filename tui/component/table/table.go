@@ -30,6 +30,9 @@ type Column[R any] struct {
 	// Priority decides who stays on a narrow screen: the highest number goes
 	// first; columns of priority 0 are never dropped.
 	Priority int
+	// Absent, when it answers true, leaves the column out: none of the rows
+	// has anything in it. nil is never.
+	Absent func() bool
 	// Right aligns right, as numbers are.
 	Right bool
 	// Middle cuts long text in its middle.
@@ -45,6 +48,8 @@ type Column[R any] struct {
 	// Descending is the order that a first sort by the column gives.
 	Descending bool
 }
+
+func (c *Column[R]) absent() bool { return c.Absent != nil && c.Absent() }
 
 // Options are a table's fixed parts.
 type Options[R any] struct {

@@ -324,3 +324,22 @@ func BenchmarkSetRows(b *testing.B) {
 		_ = tb.View()
 	}
 }
+
+func TestAbsentColumnsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, priority := range []int{0, 5} {
+		absent := true
+		tb := newTable(60, 5, many(2)...)
+		tb.opts.Columns[2].Priority = priority
+		tb.opts.Columns[2].Absent = func() bool { return absent }
+		tb.SetRows(many(2))
+		if s := ansi.Strip(tb.View()); strings.Contains(s, "SPARE") || strings.Contains(tb.RowText(), "SPARE") {
+			t.Errorf("priority %d: %s\n%s", priority, s, tb.RowText())
+		}
+		absent = false
+		tb.SetRows(many(2)) // what there is to see has changed with the rows
+		if s := ansi.Strip(tb.View()); !strings.Contains(s, "SPARE") || !strings.Contains(tb.RowText(), "SPARE spare") {
+			t.Errorf("priority %d: %s\n%s", priority, s, tb.RowText())
+		}
+	}
+}
