@@ -1,0 +1,9 @@
+//go:build !linux
+
+package tcptracer
+
+import "os"
+
+func startProcess(launch) (process, error) { return nil, ErrUnsupported }
+
+func widen(*os.File) {}
