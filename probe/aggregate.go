@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/snattop/snattop/probe/count"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -29,10 +30,13 @@ type rowKey struct {
 type gauges struct{ established, closing, synSent, timeWait uint32 }
 
 type row struct {
-	key                  rowKey
-	id                   uint32
-	now, sent            gauges
-	opens, closes, fails uint32
+	key       rowKey
+	id        uint32
+	now, sent gauges
+	// events are those since the last tick.
+	events count.Events
+	// waits are connections in TIME_WAIT that a counting collector told of.
+	waits waits
 	// told is false until the row's key has been sent once.
 	told  bool
 	procs map[uint32]*procCount
@@ -44,7 +48,7 @@ type row struct {
 type procCount struct{ established, synSent uint32 }
 
 func (r *row) idle() bool {
-	return r.now == gauges{} && r.opens == 0 && r.closes == 0 && r.fails == 0
+	return r.now == gauges{} && r.events == count.Events{}
 }
 
 // flags of a conn.
@@ -73,7 +77,7 @@ type conn struct {
 // Aggregator turns snapshots of sockets into rows and events. It knows neither
 // the kernel nor a clock, and is not safe for concurrent use.
 //
-// One snapshot is Begin, any number of add, Failed for each namespace that
+// One snapshot is Begin, any number of add and tally, Failed for each namespace that
 // could not be read, sweep, any number of move, finish.
 type Aggregator struct {
 	maxRows int
@@ -117,6 +121,16 @@ func NewAggregator(maxRows int) *Aggregator {
 		failed:  make(map[uint32]bool),
 		refused: make(map[rowKey]struct{}),
 	}
+}
+
+// restart forgets everything but the numbers of owners: the next snapshot is a
+// new beginning, told in full.
+func (a *Aggregator) restart() {
+	clear(a.conns)
+	clear(a.rows)
+	clear(a.byID)
+	a.seeded = false
+	a.owners.untold()
 }
 
 // SetFocus replaces the owners whose processes are told.
@@ -229,13 +243,13 @@ func (a *Aggregator) count(r *row, was, ph phase) (opened bool) {
 		// It lived and died between two reads, or before the first: the
 		// balancer holds its port either way.
 		if was != phaseTimeWait {
-			r.closes++
+			r.events.Closes++
 		}
 	case phaseNone, phaseListen:
 		return false
 	}
 	if opened {
-		r.opens++
+		r.events.Opens++
 	}
 	return opened
 }
@@ -285,9 +299,9 @@ func (a *Aggregator) end(c conn) {
 	}
 	switch c.phase {
 	case phaseEstablished, phaseClosing:
-		r.closes++
+		r.events.Closes++
 	case phaseAttempting:
-		r.fails++
+		r.events.Fails++
 	case phaseNone, phaseTimeWait, phaseListen:
 	}
 }
@@ -326,8 +340,8 @@ func (a *Aggregator) move(key uint64, owner uint32) {
 	}
 	// An open that was counted in this snapshot moves along.
 	if c.flags&connOpened != 0 {
-		from.opens--
-		to.opens++
+		from.events.Opens--
+		to.events.Opens++
 	}
 	c.row = id
 	a.conns[key] = c
@@ -336,6 +350,7 @@ func (a *Aggregator) move(key uint64, owner uint32) {
 // finish closes a snapshot and returns what changed since the last.
 func (a *Aggregator) finish(now time.Time, elapsed time.Duration, procs *procTable) *wire.Tick {
 	a.countProcesses()
+	a.countWaits(now)
 	a.seq++
 	t := &wire.Tick{Seq: a.seq, UnixNanos: now.UnixNano(), Full: !a.seeded, Loss: wire.Loss{Destinations: uint64(len(a.refused))}}
 	if a.seeded {
@@ -372,9 +387,13 @@ func (a *Aggregator) tell(r *row, procs *procTable, room *int) (wire.Row, bool) 
 	w := wire.Row{
 		ID:          r.id,
 		Established: r.now.established, Closing: r.now.closing, SynSent: r.now.synSent, TimeWait: r.now.timeWait,
-		Opens: r.opens, Closes: r.closes, Fails: r.fails,
 	}
-	changed := !r.told || r.now != r.sent || r.opens != 0 || r.closes != 0 || r.fails != 0
+	changed := !r.told || r.now != r.sent
+	if r.events != (count.Events{}) {
+		changed = true
+		tellEvents(&w, &r.events)
+		r.events = count.Events{}
+	}
 	if !r.told {
 		w.Owner, w.Protocol, w.IP, w.Port = r.key.owner, r.key.proto, r.key.ip, r.key.port
 	}
@@ -390,7 +409,6 @@ func (a *Aggregator) tell(r *row, procs *procTable, room *int) (wire.Row, bool) 
 		r.detailed, r.sentProcs = false, nil
 	}
 	r.told, r.sent = true, r.now
-	r.opens, r.closes, r.fails = 0, 0, 0
 	return w, changed
 }
 
@@ -404,21 +422,12 @@ func (a *Aggregator) countProcesses() {
 		if r == nil || !a.focus.has(r.key.owner) {
 			continue
 		}
-		if c.phase != phaseEstablished && c.phase != phaseAttempting {
-			continue
-		}
-		if r.procs == nil {
-			r.procs = make(map[uint32]*procCount)
-		}
-		n := r.procs[c.proc]
-		if n == nil {
-			n = &procCount{}
-			r.procs[c.proc] = n
-		}
-		if c.phase == phaseEstablished {
-			n.established++
-		} else {
-			n.synSent++
+		switch c.phase {
+		case phaseEstablished:
+			r.hold(c.proc, 1, 0)
+		case phaseAttempting:
+			r.hold(c.proc, 0, 1)
+		case phaseNone, phaseClosing, phaseTimeWait, phaseListen:
 		}
 	}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,10 +23,21 @@ type Collector string
 
 // The collectors. Auto takes the best that works.
 const (
-	CollectorAuto   Collector = "auto"
-	CollectorDiag   Collector = "diag"
+	CollectorAuto Collector = "auto"
+	// CollectorEBPF counts events in the kernel (package bpf).
+	CollectorEBPF Collector = "ebpf"
+	// CollectorDiag dumps the socket tables over netlink.
+	CollectorDiag Collector = "diag"
+	// CollectorProcfs reads /proc/<pid>/net/tcp and tcp6.
 	CollectorProcfs Collector = "procfs"
+	// CollectorTCPTracer runs the node's own tool (package tcptracer).
+	CollectorTCPTracer Collector = "tcptracer"
 )
+
+// Collectors are those that can be asked for by name, best first.
+func Collectors() []Collector {
+	return []Collector{CollectorEBPF, CollectorDiag, CollectorProcfs, CollectorTCPTracer}
+}
 
 // Config is what a probe needs to know. The zero value of a field means its
 // default.
@@ -62,12 +74,14 @@ func (c Config) complete() (Config, error) {
 	if c.Scope != ScopeNode && c.Scope != ScopePod {
 		return c, fmt.Errorf("scope %q: use node or pod", c.Scope)
 	}
-	switch c.Collector {
-	case "":
+	if c.Collector == "" {
 		c.Collector = CollectorAuto
-	case CollectorAuto, CollectorDiag, CollectorProcfs:
-	default:
-		return c, fmt.Errorf("collector %q: this probe has auto, diag and procfs", c.Collector)
+	}
+	if c.Collector != CollectorAuto && !slices.Contains(Collectors(), c.Collector) {
+		return c, fmt.Errorf("collector %q: this probe has auto, ebpf, diag, procfs and tcptracer", c.Collector)
+	}
+	if c.Scope == ScopePod && (c.Collector == CollectorEBPF || c.Collector == CollectorTCPTracer) {
+		return c, fmt.Errorf("collector %q sees a whole node: use diag or procfs for one pod", c.Collector)
 	}
 	if c.Interval == 0 {
 		c.Interval = time.Second

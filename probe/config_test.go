@@ -35,7 +35,7 @@ func TestConfigIsChecked(t *testing.T) {
 		want string
 	}{
 		"scope":             {Config{Scope: "cluster"}, `scope "cluster"`},
-		"collector":         {Config{Collector: "ebpf"}, `collector "ebpf"`},
+		"collector":         {Config{Collector: "pigeon"}, `collector "pigeon"`},
 		"too fast":          {Config{Interval: 99 * time.Millisecond}, "interval 99ms"},
 		"too slow":          {Config{Interval: time.Minute + 1}, "interval 1m0"},
 		"backwards":         {Config{Interval: -time.Second}, "interval -1s"},

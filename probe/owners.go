@@ -78,6 +78,13 @@ func (t *ownerTable) setIPs(id uint32, ips []netip.Addr) {
 	e.dirty = true
 }
 
+// untold makes every owner be told again.
+func (t *ownerTable) untold() {
+	for _, e := range t.byID {
+		e.told = false
+	}
+}
+
 // changes returns the owners to tell, and forgets those without rows.
 func (t *ownerTable) changes(used map[uint32]bool) (told []wire.Owner, gone []uint32) {
 	for id, e := range t.byID {

@@ -22,17 +22,25 @@ type sampler struct {
 	list    *processList
 	cgroups *cgroupIndex
 	thread  *nsThread
+	// One of the two takes the snapshots: collect lists sockets, counts tells
+	// what it has counted.
 	collect collector
-	agg     *Aggregator
-	procs   *procTable
-	keys    tupleKeys
-	nsIDs   map[uint64]uint32
-	memory  map[uint32]nsMemory
-	nextNS  uint32
-	udp     *udpReader
-	addrs   *addressBook
-	ct      *conntrackReader
-	scans   scanLimit
+	counts  counter
+	// seeded is whether counts has been told what is open already.
+	seeded bool
+	survey *survey
+	people *people
+	ladder []rung
+	agg    *Aggregator
+	procs  *procTable
+	keys   tupleKeys
+	nsIDs  map[uint64]uint32
+	memory map[uint32]nsMemory
+	nextNS uint32
+	udp    *udpReader
+	addrs  *addressBook
+	ct     *conntrackReader
+	scans  scanLimit
 
 	// waiting holds the sockets of the host's namespace whose holder is not
 	// known yet.
@@ -44,6 +52,8 @@ type sampler struct {
 	refreshed bool
 	problems  problemList
 	sockets   uint64
+	// unread counts the namespaces that could not be read in this snapshot.
+	unread uint64
 }
 
 func newSampler(cfg Config) (sampling, []wire.Feature, error) {
@@ -51,6 +61,7 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 		cfg: cfg, list: newProcessList(cfg.Proc), cgroups: newCgroupIndex(cfg.HostRoot),
 		agg: NewAggregator(cfg.MaxRows), procs: newProcTable(), keys: newTupleKeys(),
 		nsIDs: make(map[uint64]uint32), memory: make(map[uint32]nsMemory), waiting: make(map[uint64]uint64),
+		people: newPeople(),
 	}
 	if cfg.FocusAll {
 		s.agg.SetFocus(wire.Focus{All: true})
@@ -78,29 +89,66 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 	return s, features, nil
 }
 
-func (s *sampler) close() { s.thread.close() }
+func (s *sampler) close() {
+	if s.counts != nil {
+		_ = s.counts.close() // the process ends, and the kernel takes all
+	}
+	s.thread.close()
+}
 
-func (s *sampler) collector() string { return string(s.collect.name()) }
+func (s *sampler) collector() string {
+	if s.counts != nil {
+		return string(s.counts.name())
+	}
+	return string(s.collect.name())
+}
 
 func (s *sampler) setFocus(f wire.Focus) { s.agg.SetFocus(f) }
 
-// sample takes one snapshot.
+// sample takes one snapshot. A collector that fails hands over to the next.
 func (s *sampler) sample(ctx context.Context, now time.Time, elapsed time.Duration) (*wire.Tick, error) {
-	s.refreshed, s.problems, s.sockets = false, problemList{}, 0
-	processes, spaces, err := s.look(now)
+	tick, err := s.snapshot(ctx, now, elapsed)
+	var broken *collectorError
+	if !errors.As(err, &broken) || ctx.Err() != nil {
+		return tick, err
+	}
+	var reasons []string
+	for errors.As(err, &broken) {
+		if herr := s.handOver(broken); herr != nil {
+			return nil, herr
+		}
+		reasons = append(reasons, fmt.Sprintf("%v; %s counts from now on", broken, s.collector()))
+		tick, err = s.snapshot(ctx, now, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	tick.Collector = s.collector()
+	tick.Problems = append(reasons, tick.Problems...)
+	return tick, nil
+}
+
+// snapshot takes one snapshot with the collector in use.
+func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Duration) (*wire.Tick, error) {
+	s.refreshed, s.problems, s.sockets, s.unread = false, problemList{}, 0, 0
+	if s.counts != nil {
+		return s.tally(ctx, now, elapsed)
+	}
+	v, err := s.surveyed(now, 0)
 	if err != nil {
 		return nil, err
 	}
 	s.agg.Begin()
-	var lost uint64
-	for _, ns := range spaces {
+	var failed error
+	for _, ns := range v.spaces {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err := s.read(ctx, ns); err != nil {
 			s.agg.Failed(ns.id)
 			if !errors.Is(err, errNamespaceGone) {
-				lost++
+				s.unread++
+				failed = err
 				s.problems.add(err)
 				continue
 			}
@@ -109,24 +157,32 @@ func (s *sampler) sample(ctx context.Context, now time.Time, elapsed time.Durati
 			}
 		}
 	}
+	if s.unread > 0 && s.unread == uint64(len(v.spaces)) {
+		return nil, &collectorError{s.collect.name(), failed}
+	}
 	if s.cfg.Scope == ScopeNode {
-		s.readUDP(ctx, now, spaces)
+		s.readUDP(ctx, now, v.spaces)
 	}
 	s.agg.sweep()
-	s.resolve(now, processes, spaces)
-	s.nameContainers(processes)
+	s.resolve(now, v.processes, v.spaces)
+	s.nameContainers(v.processes)
 	if p, ok := s.collect.(*procfsCollector); ok && p.bad > 0 {
 		s.problems.add(fmt.Errorf("%d lines of socket tables did not parse", p.bad))
 	}
+	return s.finish(ctx, now, elapsed, v.spaces), nil
+}
+
+// finish ends a snapshot.
+func (s *sampler) finish(ctx context.Context, now time.Time, elapsed time.Duration, spaces []*namespace) *wire.Tick {
 	if s.list.hidden > 0 {
 		s.problems.add(fmt.Errorf("%d processes hide their namespaces from us", s.list.hidden))
 	}
 	tick := s.agg.finish(now, elapsed, s.procs)
 	tick.Conntrack = s.conntrack(ctx, now, spaces)
-	tick.Loss.Namespaces = lost
+	tick.Loss.Namespaces = s.unread
 	tick.Problems = s.problems.texts
 	tick.Cost = wire.Cost{Sockets: s.sockets, Namespaces: uint32(len(spaces))} //nolint:gosec // a count of namespaces
-	return tick, nil
+	return tick
 }
 
 // look lists the processes and the namespaces to read.
@@ -156,6 +212,9 @@ func (s *sampler) look(now time.Time) ([]*process, []*namespace, error) {
 		}
 	}
 	s.addrs.retain(live)
+	if d, ok := s.collect.(*diagCollector); ok {
+		d.retain(live)
+	}
 	return processes, spaces, nil
 }
 
@@ -191,20 +250,25 @@ func (s *sampler) read(ctx context.Context, ns *namespace) error {
 
 // dump runs the collector on one namespace.
 func (s *sampler) dump(ctx context.Context, ns *namespace, emit func(*Socket)) error {
-	if s.collect.enters() {
-		return s.inside(ctx, ns, func() error {
-			s.addrs.read(ns.inode)
-			return s.collect.collect(ns, emit)
-		})
-	}
-	if s.cfg.Scope == ScopeNode && s.entering {
+	if !s.collect.enters() && s.cfg.Scope == ScopeNode && s.entering {
 		// Addresses only name the owners of UDP flows: a failure costs no socket.
 		_ = s.inside(ctx, ns, func() error {
 			s.addrs.read(ns.inode)
 			return nil
 		})
 	}
-	return s.collect.collect(ns, emit)
+	return s.listSockets(ctx, ns, s.collect, emit)
+}
+
+// listSockets runs a collector on one namespace.
+func (s *sampler) listSockets(ctx context.Context, ns *namespace, with collector, emit func(*Socket)) error {
+	if !with.enters() {
+		return with.collect(ns, emit)
+	}
+	return s.inside(ctx, ns, func() error {
+		s.addrs.read(ns.inode)
+		return with.collect(ns, emit)
+	})
 }
 
 // maxDoors bounds the processes through which a namespace is tried: they end
@@ -335,8 +399,10 @@ type problemList struct{ texts []string }
 
 const maxProblems = 8
 
-func (l *problemList) add(err error) {
-	text := printable(err.Error())
+func (l *problemList) add(err error) { l.text(err.Error()) }
+
+func (l *problemList) text(text string) {
+	text = printable(text)
 	if len(l.texts) >= maxProblems {
 		return
 	}

@@ -38,11 +38,11 @@ var ErrNoBTF = errors.New("the kernel has no BTF (/sys/kernel/btf/vmlinux)")
 // Counter is a set of programs that count, and their maps. It is not safe for
 // concurrent use.
 type Counter struct {
-	maps  countMaps
-	vars  countVariables
-	links []link.Link
-	seeds *seeder
-	table *table
+	maps    countMaps
+	vars    countVariables
+	links   []link.Link
+	seeds   *seeder
+	table   *table
 	parts   [2]part
 	grace   grace
 	reading count.Reading
