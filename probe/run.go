@@ -74,6 +74,8 @@ type loop struct {
 	now func() time.Time
 
 	last, leased time.Time
+	// cpu is the processor time of this process at the last tick.
+	cpu time.Duration
 }
 
 func (l *loop) run(ctx context.Context, commands <-chan wire.Command) error {
@@ -164,6 +166,8 @@ func (l *loop) tick(ctx context.Context) error {
 		return fmt.Errorf("taking a snapshot: %w", err)
 	}
 	t.Cost.WallNanos = int64(l.now().Sub(now))
+	cpu := processorTime()
+	t.Cost.CPUNanos, l.cpu = int64(cpu-l.cpu), cpu
 	l.last = now
 	if l.cfg.Lease != "" && now.Sub(l.leased) >= leaseEvery {
 		l.leased = now

@@ -423,5 +423,15 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
+// processorTime returns what this process has taken so far, in user and kernel
+// mode (getrusage(2)).
+func processorTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // localAddrs is the set of addresses of one namespace.
 type localAddrs []netip.Addr

@@ -2,8 +2,14 @@
 
 package probe
 
-import "github.com/snattop/snattop/probe/wire"
+import (
+	"time"
+
+	"github.com/snattop/snattop/probe/wire"
+)
 
 func newSampler(Config) (sampling, []wire.Feature, error) { return nil, nil, ErrUnsupported }
 
 func kernelRelease() string { return "" }
+
+func processorTime() time.Duration { return 0 }
