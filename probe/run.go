@@ -166,7 +166,7 @@ func (l *loop) tick(ctx context.Context) error {
 		return fmt.Errorf("taking a snapshot: %w", err)
 	}
 	t.Cost.WallNanos = int64(l.now().Sub(now))
-	cpu := processorTime()
+	cpu := cpuTime()
 	t.Cost.CPUNanos, l.cpu = int64(cpu-l.cpu), cpu
 	l.last = now
 	if l.cfg.Lease != "" && now.Sub(l.leased) >= leaseEvery {

@@ -423,9 +423,9 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// processorTime returns what this process has taken so far, in user and kernel
+// cpuTime returns what this process has taken so far, in user and kernel
 // mode (getrusage(2)).
-func processorTime() time.Duration {
+func cpuTime() time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
 		return 0

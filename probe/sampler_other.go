@@ -12,4 +12,4 @@ func newSampler(Config) (sampling, []wire.Feature, error) { return nil, nil, Err
 
 func kernelRelease() string { return "" }
 
-func processorTime() time.Duration { return 0 }
+func cpuTime() time.Duration { return 0 }
