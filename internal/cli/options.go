@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -54,7 +55,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.image, "image", "", "image of debug pods: needs a shell (default: one that the node already holds)")
 	fs.StringVar(&o.probeImage, "probe-image", "", "image of debug pods that holds the probe: nothing is uploaded")
 	fs.StringVar(&o.pullSecret, "image-pull-secret", "", "secret in the debug namespace to pull the image with")
-	fs.StringVar(&o.collector, "collector", "auto", "how nodes read their sockets: auto, diag or procfs")
+	fs.StringVar(&o.collector, "collector", "auto", "how nodes are looked at: auto (the best that works), ebpf, diag, procfs or tcptracer")
 	fs.DurationVar(&o.interval, "interval", time.Second, "time between two readings of a node")
 	fs.StringArrayVar(&o.privateCIDRs, "private-cidr", nil, "range that uses no SNAT port, such as a peered network (repeatable)")
 	fs.IntVar(&o.snatPorts, "snat-ports", 0, "SNAT ports that each node has (default: from the provider's table)")
@@ -73,10 +74,8 @@ func (o *options) complete() error {
 	if _, err := o.session(); err != nil {
 		return err
 	}
-	switch probe.Collector(o.collector) {
-	case probe.CollectorAuto, probe.CollectorDiag, probe.CollectorProcfs:
-	default:
-		return usage("--collector %q: use auto, diag or procfs", o.collector)
+	if c := probe.Collector(o.collector); c != probe.CollectorAuto && !slices.Contains(probe.Collectors(), c) {
+		return usage("--collector %q: use auto, ebpf, diag, procfs or tcptracer", o.collector)
 	}
 	if o.interval < 100*time.Millisecond || o.interval > time.Minute {
 		return usage("--interval %s: use 100ms to 1m", o.interval)

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/snattop/snattop/internal/cli"
+	"github.com/snattop/snattop/probe"
 )
 
 // world is what a test lets the program see.
@@ -110,7 +111,8 @@ func TestUsage(t *testing.T) {
 		{"report --duration 2h", []string{"--duration", "1h"}},
 		{"report -o png", []string{"png", "json"}},
 		{"report -o ''", []string{"-o"}},
-		{"report --collector crystal-ball", []string{"--collector", "crystal-ball", "procfs"}},
+		{"report --collector crystal-ball", []string{"--collector", "crystal-ball", "auto, ebpf, diag, procfs or tcptracer"}},
+		{"report --collector eBPF", []string{"--collector", "auto, ebpf"}},
 		{"report --interval 1ms", []string{"--interval", "100ms"}},
 		{"report --interval 1h", []string{"--interval", "1m"}},
 		{"report --max-nodes -1", []string{"--max-nodes"}},
@@ -194,6 +196,19 @@ func TestBadConfig(t *testing.T) {
 		t.Errorf("no file: %+v", got)
 	}
 	oneLine(t, "bad variable", world{env: map[string]string{"SNATTOP_SNAT_PORTS": "many"}}.run(t, "report"), cli.ExitUsage, "SNATTOP_SNAT_PORTS", "many")
+}
+
+// The probe is the one to know what it has.
+func TestEveryCollectorCanBeAskedFor(t *testing.T) {
+	noCluster(t)
+	for _, c := range append(probe.Collectors(), probe.CollectorAuto) {
+		if got := (world{}).run(t, "version", "--collector", string(c)); got.code != 0 {
+			t.Errorf("--collector %s: %+v", c, got)
+		}
+		if got := (world{}).run(t, "help"); !strings.Contains(got.out, string(c)) {
+			t.Errorf("the help does not name %s", c)
+		}
+	}
 }
 
 func TestLogFile(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/probe"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -90,13 +91,27 @@ func TestTroubleWithPrivateAddresses(t *testing.T) {
 	}
 }
 
+// A collector that the probe gains is thought about here.
+func TestEveryCollectorHasASight(t *testing.T) {
+	t.Parallel()
+	for _, c := range probe.Collectors() {
+		if _, known := sights()[string(c)]; !known {
+			t.Errorf("what can %s see?", c)
+		}
+	}
+}
+
+func sights() map[string]session.Sight {
+	return map[string]session.Sight{
+		"ebpf": {Events: true, Lives: true, Trouble: true, Attempts: true}, "tcptracer": {Events: true, Lives: true},
+		"diag": {Attempts: true}, "procfs": {Attempts: true}, "": {Attempts: true}, "from the future": {Attempts: true},
+	}
+}
+
 // What a collector cannot see is not known, whatever its probe says.
 func TestSightDecidesWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	for collector, want := range map[string]session.Sight{
-		"ebpf": {Events: true, Lives: true, Trouble: true, Attempts: true}, "tcptracer": {Events: true, Lives: true},
-		"diag": {Attempts: true}, "procfs": {Attempts: true}, "": {Attempts: true}, "from the future": {Attempts: true},
-	} {
+	for collector, want := range sights() {
 		f := by(collector)
 		f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{eventful()}})
 		n := f.node(t, "n1")
