@@ -183,6 +183,9 @@ func TestStubbornToolIsKilled(t *testing.T) {
 	})
 	<-tracer.Ready()
 	pid := tracer.tools[0].proc.(*linuxProcess).proc.Pid
+	if score, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "oom_score_adj")); err != nil || string(score) != "1000\n" {
+		t.Errorf("it would outlive others when memory runs out: %q, %v", score, err)
+	}
 	// The second grace, that of the dead, may be over before the kernel is done.
 	_ = tracer.Close()
 	<-tracer.tools[0].proc.exited()
