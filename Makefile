@@ -132,11 +132,17 @@ e2e: e2e-deps probes ## run the tests against a real cluster; it is down afterwa
 	echo 'go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...'; \
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...
 
+# In the order of the table that ends it. A figure is no failure, however bad;
+# what could not be measured is one, and does not keep the rest from it.
 .PHONY: bench
 bench: ## measure beside our peers (root; live numbers want e2e-up)
-	go test -tags bench -run '^$$' -bench 'FirstFrame|LiveNumbers' -benchtime 9x ./e2e/bench
-	go test -tags bench -run '^$$' -bench 'Snapshot' -benchtime 1x -timeout 20m ./e2e/bench
-	go test -run '^$$' -bench . -benchtime 1s ./probe ./probe/wire ./tui/component/table
+	@code=0; export SNATTOP_BENCH_RESULTS=$$(mktemp); trap 'rm -f "$$SNATTOP_BENCH_RESULTS"' EXIT; \
+	bench() { echo "go test -tags bench -run ^$$ -bench $$*"; go test -tags bench -run '^$$' -timeout 20m -bench "$$@" ./e2e/bench || code=1; }; \
+	bench 'FirstFrame|LiveNumbers' -benchtime 9x; \
+	for work in Snapshot SnapshotSpread Tick Overhead Churn Twin Bytes; do bench "^Benchmark$$work\$$" -benchtime 1x; done; \
+	go test -run '^$$' -bench . -benchtime 1s ./probe ./probe/wire ./tui/component/table || code=1; \
+	go run ./e2e/bench/cmd/table "$$SNATTOP_BENCH_RESULTS" || code=1; \
+	exit $$code
 
 # ---- releases ----------------------------------------------------------------
 

@@ -58,6 +58,7 @@ func together(b *testing.B) *crowd {
 		}
 		c.actors = append(c.actors, a)
 	}
+	b.Cleanup(c.disperse)
 	return c
 }
 
@@ -70,6 +71,7 @@ func apart(b *testing.B, pods int) *crowd {
 		a := act(b, stage{fresh: true, cgroup: p.cgroup}, "crowd", crowdArgs{First: true, Destinations: crowdDestinations / 2})
 		c.actors, c.pods, c.spaces = append(c.actors, a), append(c.pods, p), append(c.spaces, a.netns())
 	}
+	b.Cleanup(c.disperse)
 	return c
 }
 
@@ -88,13 +90,11 @@ func (c *crowd) grow(b *testing.B, total int) {
 	}
 }
 
-// disperse ends the crowd before its benchmark ends.
+// disperse tells all of the crowd to end, so that waiting for each takes no
+// longer than for the last.
 func (c *crowd) disperse() {
 	for _, a := range c.actors {
-		_ = a.in.Close() // all at once; end waits
-	}
-	for _, a := range c.actors {
-		a.end()
+		_ = a.in.Close()
 	}
 }
 

@@ -48,7 +48,7 @@ type tally struct {
 	Began, Ended time.Time
 }
 
-func (t tally) closes() (n uint64) {
+func (t *tally) closes() (n uint64) {
 	for _, c := range t.Closes {
 		n += c
 	}
@@ -56,10 +56,10 @@ func (t tally) closes() (n uint64) {
 }
 
 // resets are closes in which the client sent or received a reset.
-func (t tally) resets() uint64 { return t.Closes[clientResets] + t.Closes[serverResets] }
+func (t *tally) resets() uint64 { return t.Closes[clientResets] + t.Closes[serverResets] }
 
 // rate is how many connections a second came to be.
-func (t tally) rate() float64 { return float64(t.Opens) / t.Ended.Sub(t.Began).Seconds() }
+func (t *tally) rate() float64 { return float64(t.Opens) / t.Ended.Sub(t.Began).Seconds() }
 
 func (t *tally) add(o tally) {
 	t.Opens += o.Opens
@@ -97,17 +97,17 @@ func (l *load) start(b *testing.B, o order) {
 	l.tell(b, string(text))
 }
 
-func (l *load) finish(b *testing.B) tally {
+func (l *load) finish(b *testing.B) *tally {
 	b.Helper()
 	var t tally
 	if err := json.Unmarshal([]byte(l.hear(b)), &t); err != nil {
 		b.Fatal(err)
 	}
-	return t
+	return &t
 }
 
 // do runs an order to its end.
-func (l *load) do(b *testing.B, o order) tally {
+func (l *load) do(b *testing.B, o order) *tally {
 	b.Helper()
 	l.start(b, o)
 	return l.finish(b)

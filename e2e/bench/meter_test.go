@@ -63,7 +63,7 @@ func (m *meter) stop(b *testing.B) spent {
 }
 
 // share says it as a share of one core.
-func (s spent) share(t tally) string {
+func (s spent) share(t *tally) string {
 	whole := t.Ended.Sub(t.Began).Seconds()
 	text := fmt.Sprintf("%.1f %% of a core", 100*s.cpu.Seconds()/whole)
 	if s.runs > 0 {

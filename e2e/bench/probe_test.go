@@ -185,7 +185,7 @@ func (p *probe) stop(b *testing.B) {
 
 func (p *probe) end() error {
 	_ = p.in.Close()
-	for range p.messages { //nolint:revive // to the end of its output
+	for range p.messages { // to the end of its output
 	}
 	return p.cmd.Wait()
 }

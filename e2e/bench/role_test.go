@@ -26,6 +26,8 @@ func role() (done bool, err error) {
 		return true, play(actCrowd)
 	case "load":
 		return true, play(actLoad)
+	case "twin":
+		return true, play(actTwin)
 	default:
 		return true, fmt.Errorf("there is no part %q", name)
 	}
