@@ -6,7 +6,7 @@
 // hands every event through a perf buffer to a Python program, so a busy node
 // loses some: it says how many, and count.Reading.Lost repeats it.
 //
-// What the tool sees, read from its source from 2017 (bcc 0.3) to 2025 (0.35):
+// What the tool sees, read from its source from 2017 (bcc 0.4) to 2026 (0.37):
 //
 //   - A connect is told when its handshake is complete, an accept when the
 //     program takes the connection, a close when the program closes it. Between

@@ -9,7 +9,7 @@ import (
 )
 
 // What the tool prints, by its format strings (tools/tcptracer.py, the same
-// from 2017 to 2025).
+// from 2017 to 2026).
 const (
 	greeting  = "Tracing TCP established connections. Ctrl-C to end."
 	headPlain = "T  PID    COMM             IP SADDR            DADDR            SPORT  DPORT "
