@@ -30,10 +30,10 @@ const (
 // A new table is being seeded: the caller tells with Seed which connections it
 // found open after the tool had attached, with SeedListener which sockets
 // listen, and then calls Seeded. A close of a connection whose connect was not
-// seen waits until then. Afterwards such a close counts for its destination when its local
-// port is not one that listens. One on a listening port may be an accepted
-// connection and is passed over; every accept tells one more such port. A
-// refused non-blocking connect counts as a Close without an Open: the balancer
+// seen waits until then. Afterwards such a close counts for its destination when
+// its local port is not one that listens. One on a listening port may be an
+// accepted connection and is passed over; every accept tells one more such port.
+// A refused non-blocking connect counts as a Close without an Open: the balancer
 // may hold a port for it all the same, and our bounds err upwards.
 //
 // # Drift
