@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -223,7 +224,34 @@ func mine(r *received, n int) bool {
 	return len(r.procs) == 1 && int(r.procs[0].PID) == os.Getpid() && int(r.procs[0].Established+r.procs[0].SynSent) == n
 }
 
-func collectors() []Collector { return []Collector{CollectorDiag, CollectorProcfs} }
+// collectors are those that work here without anything installed.
+func collectors() []Collector {
+	out := []Collector{CollectorDiag, CollectorProcfs}
+	if countsHere() {
+		out = append(out, CollectorEBPF)
+	}
+	return out
+}
+
+// countsHere reports whether this machine lets us load programs.
+var countsHere = sync.OnceValue(func() bool {
+	c, err := newEBPFCounter(64)
+	return err == nil && c.close() == nil
+})
+
+// sight is a configuration with which a collector sees this test's sockets.
+func sight(t *testing.T, c Collector) Config {
+	t.Helper()
+	if c == CollectorEBPF {
+		return Config{Scope: ScopeNode, Collector: c, Proc: fewProcesses(t), HostRoot: t.TempDir(), MaxRows: 1000}
+	}
+	return Config{Scope: ScopePod, Collector: c}
+}
+
+func focused(c Config) Config {
+	c.FocusAll = true
+	return c
+}
 
 func TestKernelEstablished(t *testing.T) {
 	t.Parallel()
@@ -241,7 +269,7 @@ func TestKernelEstablished(t *testing.T) {
 				t.Parallel()
 				const n = 7
 				to := netip.AddrPortFrom(netip.MustParseAddr(tc.dial), mustListen(t, tc.listen, 64).Port())
-				w, conns := newView(t, Config{Scope: ScopePod, Collector: c, FocusAll: true}), newOpened(t)
+				w, conns := newView(t, focused(sight(t, c))), newOpened(t)
 				w.look()
 				conns.dial(t, n, to, tc.mapped, 0)
 				w.look()
@@ -275,7 +303,7 @@ func TestKernelFirstLookHasNoOpens(t *testing.T) {
 			to := mustListen(t, loopback(), 64)
 			conns := newOpened(t)
 			conns.dial(t, 3, to, false, 0)
-			w := newView(t, Config{Scope: ScopePod, Collector: c})
+			w := newView(t, sight(t, c))
 			tick := w.look()
 			if r := w.rowTo(to); !tick.Full || r.now.established != 3 || w.sums[r.key] != (events{}) || r.detailed {
 				t.Errorf("full %t, %+v with %+v", tick.Full, r.now, w.sums[r.key])
@@ -296,7 +324,7 @@ func TestKernelTimeWait(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = unix.Close(fd) }()
-			w := newView(t, Config{Scope: ScopePod, Collector: c})
+			w := newView(t, sight(t, c))
 			client, err := dial(to, false, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -333,7 +361,7 @@ func TestKernelAttempting(t *testing.T) {
 			to := mustListen(t, loopback(), 0)
 			filler, attempts := newOpened(t), newOpened(t)
 			filler.dial(t, 1, to, false, 0)
-			w := newView(t, Config{Scope: ScopePod, Collector: c, FocusAll: true})
+			w := newView(t, focused(sight(t, c)))
 			w.look()
 			attempts.dial(t, n, to, false, unix.SOCK_NONBLOCK)
 			w.look()
@@ -358,7 +386,7 @@ func TestCollectorsAgree(t *testing.T) {
 	t.Parallel()
 	var views []*view
 	for _, c := range collectors() {
-		views = append(views, newView(t, Config{Scope: ScopePod, Collector: c}))
+		views = append(views, newView(t, sight(t, c)))
 	}
 	conns := newOpened(t)
 	var dests []netip.AddrPort

@@ -174,8 +174,11 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 
 // finish ends a snapshot.
 func (s *sampler) finish(ctx context.Context, now time.Time, elapsed time.Duration, spaces []*namespace) *wire.Tick {
-	if s.list.hidden > 0 {
-		s.problems.add(fmt.Errorf("%d processes hide their namespaces from us", s.list.hidden))
+	switch n := s.list.hidden; {
+	case n == 1:
+		s.problems.text("a process hides its namespaces from us")
+	case n > 1:
+		s.problems.text(fmt.Sprintf("%d processes hide their namespaces from us", n))
 	}
 	tick := s.agg.finish(now, elapsed, s.procs)
 	tick.Conntrack = s.conntrack(ctx, now, spaces)
