@@ -14,9 +14,10 @@ import (
 // what changes.
 type counter interface {
 	name() Collector
-	// seed finds what is open already, and returns how many sockets it met. It
-	// is called before every read until it is done.
-	seed(ctx context.Context, s *sampler, spaces []*namespace) (sockets uint64, done bool, err error)
+	// seed finds what is open already, when that is wanted: at the start, or
+	// after events were lost. It is called before every read, and returns how
+	// many sockets it met.
+	seed(ctx context.Context, now time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error)
 	// read returns what has been counted since the last call, until which the
 	// reading is valid. An error means that the counter counts no longer.
 	read() (*count.Reading, error)
@@ -63,10 +64,8 @@ func (s *sampler) tally(ctx context.Context, now time.Time, elapsed time.Duratio
 		return nil, err
 	}
 	s.agg.Begin()
-	if !s.seeded {
-		if s.sockets, s.seeded, err = s.counts.seed(ctx, s, v.spaces); err != nil {
-			return nil, &collectorError{s.counts.name(), err}
-		}
+	if s.sockets, err = s.counts.seed(ctx, now, s, v.spaces); err != nil {
+		return nil, &collectorError{s.counts.name(), err}
 	}
 	reading, err := s.counts.read()
 	if err != nil {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/snattop/snattop/probe/bpf"
 	"github.com/snattop/snattop/probe/count"
 )
 
 // ebpfCounter counts in the kernel.
-type ebpfCounter struct{ c *bpf.Counter }
+type ebpfCounter struct {
+	c      *bpf.Counter
+	seeded bool
+}
 
 func newEBPFCounter(maxRows int) (*ebpfCounter, error) {
 	// A destination may have several processes. An eighth is kept back.
@@ -18,7 +22,7 @@ func newEBPFCounter(maxRows int) (*ebpfCounter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ebpfCounter{c}, nil
+	return &ebpfCounter{c: c}, nil
 }
 
 func (*ebpfCounter) name() Collector { return CollectorEBPF }
@@ -29,9 +33,13 @@ func (e *ebpfCounter) close() error { return e.c.Close() }
 
 // seed enters every namespace once. One that cannot be entered is a problem;
 // what begins there from now on is counted all the same.
-func (e *ebpfCounter) seed(ctx context.Context, s *sampler, spaces []*namespace) (sockets uint64, done bool, err error) {
+func (e *ebpfCounter) seed(ctx context.Context, _ time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error) {
+	if e.seeded {
+		return 0, nil
+	}
+	e.seeded = true
 	if err := e.c.SeedHolders(); err != nil {
-		return 0, false, err
+		return 0, err
 	}
 	for _, ns := range spaces {
 		err := s.inside(ctx, ns, func() error {
@@ -41,11 +49,11 @@ func (e *ebpfCounter) seed(ctx context.Context, s *sampler, spaces []*namespace)
 		})
 		switch {
 		case ctx.Err() != nil:
-			return sockets, false, ctx.Err()
+			return sockets, ctx.Err()
 		case err != nil && !errors.Is(err, errNamespaceGone):
 			s.unread++
 			s.problems.add(fmt.Errorf("what was open before: %w", err))
 		}
 	}
-	return sockets, true, e.c.Seeded()
+	return sockets, e.c.Seeded()
 }

@@ -68,7 +68,7 @@ func (s *sampler) notTried(name Collector) string {
 
 // climb takes the next collector of the ladder that can be taken.
 func (s *sampler) climb() error {
-	s.collect, s.counts, s.seeded = nil, nil, false
+	s.collect, s.counts = nil, nil
 	err := errors.New("no collector is left")
 	for i, r := range s.ladder {
 		terr := r.take()

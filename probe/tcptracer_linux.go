@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/snattop/snattop/probe/count"
 	"github.com/snattop/snattop/probe/tcptracer"
@@ -16,7 +17,15 @@ type tcptracerCounter struct {
 	list    collector
 	end     context.CancelFunc
 	reading count.Reading
+	// seeded is when the open connections were listed last, and lost how much
+	// had been lost by then.
+	seeded time.Time
+	lost   uint64
 }
+
+// reseedEvery is the time between two looks at what is really open, while events
+// get lost.
+const reseedEvery = 30 * time.Second
 
 func newTCPTracerCounter(cfg Config, path string, list collector) (*tcptracerCounter, error) {
 	ctx, end := context.WithCancel(context.Background())
@@ -41,36 +50,49 @@ func (c *tcptracerCounter) close() error {
 	return c.t.Close()
 }
 
-// seed lists the sockets once the tool has attached, which takes seconds.
-func (c *tcptracerCounter) seed(ctx context.Context, s *sampler, spaces []*namespace) (sockets uint64, done bool, err error) {
+// seed lists the sockets once the tool has attached, which takes seconds, and
+// again after it has lost events.
+func (c *tcptracerCounter) seed(ctx context.Context, now time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error) {
 	select {
 	case <-c.t.Ready():
 	default:
-		return 0, false, nil
+		return 0, nil
 	}
+	switch {
+	case c.seeded.IsZero():
+	case c.list == nil, c.reading.Lost == c.lost, now.Sub(c.seeded) < reseedEvery:
+		return 0, nil
+	default:
+		c.t.Reseed()
+	}
+	c.seeded, c.lost = now, c.reading.Lost
 	for _, ns := range spaces {
 		if c.list == nil {
 			break
 		}
-		emit := func(sock *Socket) {
+		err := s.listSockets(ctx, ns, c.list, func(sock *Socket) {
 			sockets++
-			switch sock.State.phase() {
-			case phaseListen:
-				c.t.SeedListener(ns.inode, sock.Local)
-			case phaseEstablished:
-				c.t.Seed(ns.inode, 0, sock.Local, sock.Remote)
-			case phaseNone, phaseAttempting, phaseClosing, phaseTimeWait:
-			}
-		}
-		err := s.listSockets(ctx, ns, c.list, emit)
+			c.found(ns, sock)
+		})
 		switch {
 		case ctx.Err() != nil:
-			return sockets, false, ctx.Err()
+			return sockets, ctx.Err()
 		case err != nil && !errors.Is(err, errNamespaceGone):
 			s.unread++
 			s.problems.add(fmt.Errorf("what was open before: %w", err))
 		}
 	}
 	c.t.Seeded()
-	return sockets, true, nil
+	return sockets, nil
+}
+
+// found tells the tracer of one socket.
+func (c *tcptracerCounter) found(ns *namespace, sock *Socket) {
+	switch sock.State.phase() {
+	case phaseListen:
+		c.t.SeedListener(ns.inode, sock.Local)
+	case phaseEstablished:
+		c.t.Seed(ns.inode, 0, sock.Local, sock.Remote)
+	case phaseNone, phaseAttempting, phaseClosing, phaseTimeWait:
+	}
 }
