@@ -155,6 +155,9 @@ func judge(out *Node) {
 		// What a few pods hold says little about what the node has left.
 		out.Verdict = snat.Unknown
 		out.Why = append([]string{"only some pods of this node are seen"}, out.Why...)
+	case !out.Sight().Attempts:
+		// The first sign of a lack of ports is a SYN without an answer.
+		out.Why = append(out.Why, out.Collector+" does not see attempts that wait or fail")
 	}
 }
 

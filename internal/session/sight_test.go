@@ -116,6 +116,9 @@ func TestSightDecidesWhatIsKnown(t *testing.T) {
 		f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{eventful()}})
 		n := f.node(t, "n1")
 		o := n.Owners[0]
+		if told := strings.Contains(strings.Join(n.Why, " "), "does not see attempts"); told == want.Attempts {
+			t.Errorf("%q: %q", collector, n.Why)
+		}
 		if got := n.Sight(); got != want {
 			t.Errorf("%q: %+v", collector, got)
 		}

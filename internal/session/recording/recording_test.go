@@ -77,8 +77,8 @@ func sample() []session.Event {
 			Conntrack: []wire.Conntrack{{HostNetwork: true, Count: 4, Max: 100}}, Loss: wire.Loss{Events: 1}, Problems: []string{"p"},
 			Sources: []wire.Source{{IP: ip("10.244.0.9"), TCP: 120, UDP: 1, Local: true}},
 		}},
-		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 2, Full: true, Collector: "procfs", Problems: []string{"netlink: no buffer space"}, Cost: wire.Cost{CPUNanos: 2e6}}},
-		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 3, ElapsedNanos: 1e9, Rows: []wire.Row{{
+		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 2, Full: true, Collector: "procfs", Problems: []string{"netlink: no buffer space"}}},
+		{Node: "n1", PodUID: "u1", Tick: &wire.Tick{Seq: 3, ElapsedNanos: 1e9, Cost: wire.Cost{CPUNanos: 2e6}, Rows: []wire.Row{{
 			ID: 1, Established: 120, Closes: 3, Fails: 9, Resets: 1, Refused: 2, TimedOut: 3, NoPort: 4, SynRetrans: 5, Retrans: 6, ResetsIn: 7, ResetsOut: 8,
 			Lives: []wire.Life{{Bucket: 3, Count: 2}, {Bucket: 23, Count: 1}},
 		}}}},
