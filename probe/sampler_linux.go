@@ -26,8 +26,6 @@ type sampler struct {
 	// what it has counted.
 	collect collector
 	counts  counter
-	// seeded is whether counts has been told what is open already.
-	seeded bool
 	survey *survey
 	people *people
 	ladder []rung

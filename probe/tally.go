@@ -71,7 +71,7 @@ func tellEvents(w *wire.Row, e *count.Events) {
 	w.SynRetrans, w.Retrans, w.ResetsIn, w.ResetsOut = e.SynRetrans, e.Retrans, e.ResetsIn, e.ResetsOut
 	for i, n := range e.Lives {
 		if n > 0 {
-			w.Lives = append(w.Lives, wire.Life{Bucket: uint8(i), Count: n}) //nolint:gosec // below wire.LifeBuckets
+			w.Lives = append(w.Lives, wire.Life{Bucket: uint8(i), Count: n})
 		}
 	}
 }

@@ -113,7 +113,7 @@ func ticksPerSecond() uint32 {
 	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res); err != nil || res.Nano() <= 0 {
 		return 250
 	}
-	return uint32(min(max((1_000_000_000+res.Nano()/2)/res.Nano(), 1), most)) //nolint:gosec // at most 1000
+	return uint32(min(max((1_000_000_000+res.Nano()/2)/res.Nano(), 1), most))
 }
 
 // explain turns what the kernel says into what an operator can act on.

@@ -109,7 +109,7 @@ func (r *countRow) key() count.Key {
 func (r *countRow) command() string {
 	b := make([]byte, 0, len(r.Comm))
 	for _, c := range r.Comm {
-		b = append(b, byte(c))
+		b = append(b, byte(c)) //nolint:gosec // C's char, as it is
 	}
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]

@@ -260,5 +260,5 @@ func _CountClose(closers ...io.Closer) error {
 
 // Do not access this directly.
 //
-//go:embed count_bpfel.o
+//go:embed counter_bpfel.o
 var _CountBytes []byte
