@@ -121,9 +121,9 @@ static __always_inline __u32 pid_at(struct pid *pid, __u32 level, __u32 *ns)
 	return u.nr;
 }
 
-// node_pid returns the process of a thread as the node numbers it, 0 when it is
+// task_pid returns the process of a thread as the node numbers it, 0 when it is
 // not the node's: nodes may share a kernel (kind), and a tracepoint sees all.
-static __always_inline __u32 node_pid(struct task_struct *task)
+static __always_inline __u32 task_pid(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	__u32 ns = 0, nr;
@@ -134,19 +134,31 @@ static __always_inline __u32 node_pid(struct task_struct *task)
 	return ns == node_pidns ? nr : 0;
 }
 
+// current_pid returns the process that runs this very program. The topmost
+// namespace, where nodes usually live, is the one that the kernel counts in.
+static __always_inline __u32 current_pid(void)
+{
+	if (!node_pidns)
+		return 0; // not told yet where we live
+	if (!node_level)
+		return bpf_get_current_pid_tgid() >> 32;
+	return task_pid((void *)bpf_get_current_task());
+}
+
+// cgroup_of reads without helpers where the pointer is known to be one.
 static __always_inline __u64 cgroup_of(struct sock *sk)
 {
 	struct cgroup *cgrp;
 
 	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup)) {
-		cgrp = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
-	} else {
-		struct sock_cgroup_data___before_5_15 *old = (void *)&sk->sk_cgrp_data;
-		__u64 val = BPF_CORE_READ(old, val);
-
-		cgrp = val & 1 ? NULL : (void *)val;
+		cgrp = sk->sk_cgrp_data.cgroup;
+		return cgrp ? cgrp->kn->id : 0;
 	}
-	return cgrp ? BPF_CORE_READ(cgrp, kn, id) : 0;
+	struct sock_cgroup_data___before_5_15 *old = (void *)&sk->sk_cgrp_data;
+	__u64 val = BPF_CORE_READ(old, val);
+
+	cgrp = (void *)val;
+	return val && !(val & 1) ? BPF_CORE_READ(cgrp, kn, id) : 0;
 }
 
 static __always_inline void to_addr(__be32 dst[4], struct sock_common *skc, bool remote)
@@ -322,7 +334,7 @@ static __always_inline void begin(struct sock *sk)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
-	key.pid = node_pid((void *)bpf_get_current_task());
+	key.pid = current_pid();
 	if (!key.pid)
 		return;
 	key.netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -520,7 +532,7 @@ int holding(struct bpf_iter__task_file *ctx)
 	sk = tcp_sock_of(file);
 	if (!sk)
 		return 0;
-	pid = node_pid(task);
+	pid = task_pid(task);
 	if (!pid)
 		return 0;
 	id = (__u64)sk;
