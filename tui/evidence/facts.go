@@ -158,8 +158,11 @@ func seen(n *session.Node) Section {
 		sec.Items = append(sec.Items, fact("since", "%s, newest %s, every %s", format.Clock(n.Since), format.Clock(n.LastTick), n.Interval))
 	}
 	if c := n.Cost; c.WallNanos > 0 {
-		sec.Items = append(sec.Items, fact("cost", "%s a look: %s sockets in %d namespaces",
-			time.Duration(c.WallNanos).Round(100*time.Microsecond), format.Count(c.Sockets), c.Namespaces))
+		look := time.Duration(c.WallNanos).Round(100*time.Microsecond).String() + " a look"
+		if c.Sockets > 0 { // who counts events reads sums, not sockets
+			look += ": " + format.Count(c.Sockets) + " sockets in " + format.Plural(int(c.Namespaces), "namespace")
+		}
+		sec.Items = append(sec.Items, fact("cost", "%s", look))
 	}
 	if n.ProbeCPU > 0 {
 		sec.Items = append(sec.Items, fact("cpu", "%s ms of processor time a second, all of the probe", format.Rate(n.ProbeCPU)))

@@ -79,7 +79,7 @@ func Sick() *session.Snapshot {
 			Load{Addr: "10.0.12.7:5432", Name: "postgres.shop.svc", Established: 12, Trouble: calm, Lives: &session.Lives{23: 7}, Detailed: true},
 			Load{Addr: "8.8.8.8:53", Proto: snat.UDP, Established: 2, Detailed: true}),
 		Owner(SeenNode, "kube-system", "coredns-6f8d-zzzzz", deploy("coredns"), Load{Addr: "10.0.0.53:53", Established: 4, Trouble: calm, Lives: none}))
-	healthy.Collector, healthy.ProbeCPU = "ebpf", 3.2
+	healthy.Collector, healthy.ProbeCPU, healthy.Cost.Sockets = "ebpf", 3.2, 0
 	healthy.Features = []wire.Feature{{Name: "eBPF", Answer: wire.Yes, Detail: "5 programs attached"}, {Name: "inet_diag", Answer: wire.Yes}}
 	healthy.Tracked = []session.TrackedSource{
 		{IP: netip.MustParseAddr("10.244.1.9"), Name: "shop/search-5c4d9-1aa2b", TCP: 161, UDP: 2, Local: true},
