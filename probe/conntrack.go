@@ -31,9 +31,9 @@ const (
 	ctaFilterProtoNum    = 1 << 3 // CTA_FILTER_F_CTA_PROTO_NUM in nf_conntrack_netlink.c
 	ctaStatsGlobalCount  = 1
 	ctaStatsGlobalMax    = 2
-	ctaStatsInsertFailed = 8
-	ctaStatsDrop         = 9
-	ctaStatsEarlyDrop    = 10
+	ctaStatsInsertFailed = 9
+	ctaStatsDrop         = 10
+	ctaStatsEarlyDrop    = 11
 
 	nfgenmsgSize = 4
 )
