@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -45,6 +46,13 @@ func childMain() {
 			if fd, err = dial(netip.MustParseAddrPort(arg), false, 0); err == nil {
 				conns.fds = append(conns.fds, fd)
 			}
+		case "udp":
+			err = sendUDP(netip.MustParseAddrPort(arg))
+		case "crowd":
+			var n int
+			if n, err = strconv.Atoi(arg); err == nil {
+				err = conns.crowd(n)
+			}
 		case "abort":
 			conns.abort()
 		}
@@ -53,6 +61,16 @@ func childMain() {
 		}
 		fmt.Println(answer)
 	}
+}
+
+// sendUDP sends one datagram.
+func sendUDP(to netip.AddrPort) error {
+	family, sa := sockaddr(to, false)
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Sendto(fd, []byte("hello"), 0, sa), unix.Close(fd))
 }
 
 // loopbackUp makes the loopback of a fresh namespace work.
@@ -72,14 +90,14 @@ func loopbackUp() error {
 
 // child is a process in a network namespace of its own.
 type child struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	in    *os.File
 	out   *bufio.Scanner
 	netns uint64
 }
 
-func newChild(t *testing.T) *child {
+func newChild(t testing.TB) *child {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("making a network namespace needs root")
@@ -159,7 +177,7 @@ func (c *child) die() {
 
 // fewProcesses is a /proc that shows PID 1, this process and the given ones
 // only: what runs beside the tests on this machine is none of theirs.
-func fewProcesses(t *testing.T, pids ...int) string {
+func fewProcesses(t testing.TB, pids ...int) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, pid := range append(pids, 1, os.Getpid()) {
