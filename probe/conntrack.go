@@ -13,7 +13,6 @@ const (
 	ctMsgGetStats       = 5
 
 	ctaTupleOrig = 1
-	ctaFilter    = 25
 
 	ctaTupleIP    = 1
 	ctaTupleProto = 2
@@ -27,8 +26,7 @@ const (
 	ctaProtoSrcPort = 2
 	ctaProtoDstPort = 3
 
-	ctaFilterOrigFlags   = 1
-	ctaFilterProtoNum    = 1 << 3 // CTA_FILTER_F_CTA_PROTO_NUM in nf_conntrack_netlink.c
+	// enum ctattr_stats_global and enum ctattr_stats_cpu; 8 is what was inserted.
 	ctaStatsGlobalCount  = 1
 	ctaStatsGlobalMax    = 2
 	ctaStatsInsertFailed = 9
@@ -38,28 +36,17 @@ const (
 	nfgenmsgSize = 4
 )
 
-func ctRequest(kind uint16, flags uint16, family uint8, attrs []byte) []byte {
-	payload := append([]byte{family, 0, 0, 0}, attrs...)
+func ctRequest(kind, flags uint16) []byte {
+	payload := make([]byte, nfgenmsgSize) // AF_UNSPEC: both families
 	return nlRequest(nfnlSubsysCtnetlink<<8|kind, flags, payload)
 }
 
-// ctUDPRequest asks for UDP entries. Kernels from 5.8 on filter by protocol
-// themselves; older ones ignore the filter, so parseCtUDP looks again.
-func ctUDPRequest(family uint8, filter bool) []byte {
-	const dump = 0x300 | 0x1
-	var attrs []byte
-	if filter {
-		proto := nlAttr(nil, ctaProtoNum, []byte{protocolUDP})
-		tuple := nlAttr(nil, ctaTupleProto|0x8000, proto)
-		attrs = nlAttr(attrs, ctaTupleOrig|0x8000, tuple)
-		flags := nlAttr(nil, ctaFilterOrigFlags, binary.NativeEndian.AppendUint32(nil, ctaFilterProtoNum))
-		attrs = nlAttr(attrs, ctaFilter|0x8000, flags)
-	}
-	return ctRequest(ctMsgGet, dump, family, attrs)
-}
+// ctDumpRequest asks for all entries of both families.
+func ctDumpRequest() []byte { return ctRequest(ctMsgGet, nlFlagsDump) }
 
-// parseCtUDP reads one entry; ok is false for what is not UDP.
-func parseCtUDP(b []byte, s *Socket) (ok bool, err error) {
+// parseCtFlow reads the original direction of one entry; ok is false for what
+// is neither TCP nor UDP.
+func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 	if len(b) < nfgenmsgSize {
 		return false, errNetlinkShort
 	}
@@ -108,11 +95,11 @@ func parseCtUDP(b []byte, s *Socket) (ok bool, err error) {
 	if err == nil {
 		err = inner
 	}
-	if err != nil || proto != protocolUDP || !src.IsValid() || !dst.IsValid() {
+	if err != nil || proto != protocolTCP && proto != protocolUDP || !src.IsValid() || !dst.IsValid() {
 		return false, err
 	}
 	*s = Socket{
-		Protocol: protocolUDP, State: StateEstablished,
+		Protocol: proto, State: StateEstablished,
 		Local: netip.AddrPortFrom(src, sport), Remote: netip.AddrPortFrom(dst, dport),
 	}
 	return true, nil

@@ -85,7 +85,7 @@ func (s *sampler) tally(ctx context.Context, now time.Time, elapsed time.Duratio
 	if v.at.Equal(now) {
 		s.readAddresses(ctx, v.spaces)
 	}
-	s.readUDP(ctx, now, v.spaces)
+	s.readTracked(ctx, now, v.spaces)
 	s.agg.sweep()
 	s.nameContainers(v.processes)
 	tick := s.finish(ctx, now, elapsed, v.spaces)

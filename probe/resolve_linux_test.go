@@ -16,7 +16,7 @@ func deskSampler(t *testing.T, proc string) *sampler {
 	s := &sampler{
 		cfg: Config{Scope: ScopeNode, Proc: proc}, list: newProcessList(proc), agg: NewAggregator(0), procs: newProcTable(),
 		nsIDs: map[uint64]uint32{7: 1}, memory: map[uint32]nsMemory{}, waiting: map[uint64]uint64{}, hostNS: 7, selfNS: 7,
-		cgroups: &cgroupIndex{byID: map[uint64]CgroupOwner{}}, addrs: newAddressBook(), udp: newUDPReader(newTupleKeys()),
+		cgroups: &cgroupIndex{byID: map[uint64]CgroupOwner{}}, addrs: newAddressBook(), tracked: newTrackedReader(newTupleKeys()),
 	}
 	return s
 }
@@ -206,7 +206,7 @@ func TestUDPBetweenReads(t *testing.T) {
 	t.Parallel()
 	s, now := deskSampler(t, t.TempDir()), time.Unix(1000, 0)
 	spaces := []*namespace{hostSpace()}
-	s.udp.next = now.Add(time.Second)
+	s.tracked.next = now.Add(time.Second)
 	flow := tcp(1, StateEstablished, 9)
 	flow.Protocol, flow.Inode = protocolUDP, 0
 	round := func(spaces []*namespace, add bool) wire.Row {
@@ -215,7 +215,7 @@ func TestUDPBetweenReads(t *testing.T) {
 		if add {
 			s.agg.add(&flow, udpNamespace, s.agg.owners.id(ownerKey{ns: 7}, true), false)
 		} else {
-			s.readUDP(t.Context(), now, spaces)
+			s.readTracked(t.Context(), now, spaces)
 		}
 		s.agg.sweep()
 		tick := s.agg.finish(now, 0, s.procs)
@@ -232,7 +232,7 @@ func TestUDPBetweenReads(t *testing.T) {
 			t.Errorf("a look without a read changes %+v", r)
 		}
 	}
-	s.udp.off = errors.New("no such table")
+	s.tracked.off = errors.New("no such table")
 	if r := round(spaces, false); r.Closes != 1 || r.Established != 0 {
 		t.Errorf("given up: %+v", r)
 	}

@@ -26,19 +26,19 @@ type sampler struct {
 	// what it has counted.
 	collect collector
 	counts  counter
-	survey *survey
-	people *people
-	ladder []rung
-	agg    *Aggregator
-	procs  *procTable
-	keys   tupleKeys
-	nsIDs  map[uint64]uint32
-	memory map[uint32]nsMemory
-	nextNS uint32
-	udp    *udpReader
-	addrs  *addressBook
-	ct     *conntrackReader
-	scans  scanLimit
+	survey  *survey
+	people  *people
+	ladder  []rung
+	agg     *Aggregator
+	procs   *procTable
+	keys    tupleKeys
+	nsIDs   map[uint64]uint32
+	memory  map[uint32]nsMemory
+	nextNS  uint32
+	tracked *trackedReader
+	addrs   *addressBook
+	ct      *conntrackReader
+	scans   scanLimit
 
 	// waiting holds the sockets of the host's namespace whose holder is not
 	// known yet.
@@ -77,7 +77,7 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 	}
 	s.thread = newNSThread()
 	s.addrs = newAddressBook()
-	s.udp = newUDPReader(s.keys)
+	s.tracked = newTrackedReader(s.keys)
 	s.ct = newConntrackReader()
 	features, err := s.choose()
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 		return nil, &collectorError{s.collect.name(), failed}
 	}
 	if s.cfg.Scope == ScopeNode {
-		s.readUDP(ctx, now, v.spaces)
+		s.readTracked(ctx, now, v.spaces)
 	}
 	s.agg.sweep()
 	s.resolve(now, v.processes, v.spaces)
@@ -179,7 +179,8 @@ func (s *sampler) finish(ctx context.Context, now time.Time, elapsed time.Durati
 		s.problems.text(fmt.Sprintf("%d processes hide their namespaces from us", n))
 	}
 	tick := s.agg.finish(now, elapsed, s.procs)
-	tick.Conntrack = s.conntrack(ctx, now, spaces)
+	tick.Conntrack = s.conntrack(ctx, now, spaces, tick.Full)
+	tick.Sources = s.sources(tick.Full)
 	tick.Loss.Namespaces = s.unread
 	tick.Problems = s.problems.texts
 	tick.Cost = wire.Cost{Sockets: s.sockets, Namespaces: uint32(len(spaces))} //nolint:gosec // a count of namespaces
