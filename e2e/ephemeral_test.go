@@ -80,7 +80,7 @@ func TestEphemeral(t *testing.T) {
 			t.Errorf("the pod: %+v, the gateway says %d", p, want)
 		}
 		d := destinationOf(t, r, "leaker-", leakIP, leakPort)
-		if d.Established != want || d.SynSent == 0 || !d.Eligible {
+		if d.Established != want || d.SynSent == nil || *d.SynSent == 0 || !d.Eligible {
 			t.Errorf("the destination: %+v, the gateway says %d", d, want)
 		}
 		if got := ephemerals(t, pod); got == "" {

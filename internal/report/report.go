@@ -164,7 +164,7 @@ type Destination struct {
 	Eligible        bool      `json:"eligible"`
 	WhyNot          string    `json:"why_not"`
 	Established     int       `json:"established"`
-	SynSent         int       `json:"syn_sent"`
+	SynSent         *int      `json:"syn_sent"`
 	Cooling         int       `json:"cooling"`
 	OpensPerSecond  float64   `json:"opens_per_second"`
 	FailedPerSecond *float64  `json:"failed_per_second"`
@@ -285,10 +285,19 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	}
 	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(verdicts[a.Node], verdicts[b.Node]),
-			cmp.Compare(b.Established+b.SynSent+b.Cooling, a.Established+a.SynSent+a.Cooling))
+			cmp.Compare(b.flows(), a.flows()))
 	})
 	clean(reflect.ValueOf(r))
 	return r
+}
+
+// flows is what a destination is sorted by: the more ports, the worse.
+func (d *Destination) flows() int {
+	n := d.Established + d.Cooling
+	if d.SynSent != nil {
+		n += *d.SynSent
+	}
+	return n
 }
 
 // clean keeps the promise that no text of a report holds control characters,
@@ -376,7 +385,7 @@ func pod(n *session.Node, o *session.Owner) Pod {
 func destination(n *session.Node, o *session.Owner, d *session.Dest) Destination {
 	out := Destination{
 		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
-		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: d.SynSent, Cooling: d.Cooling,
+		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: attempts(n, d.SynSent), Cooling: d.Cooling,
 		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: attempts(n, round(d.FailedPerSecond)), Processes: []Process{},
 		Life: life(d.Lives),
 	}

@@ -194,7 +194,7 @@ func TestWhatIsNotSeenIsNull(t *testing.T) {
 	pic := picture()
 	pic.Node("full").Collector = "tcptracer"
 	r = report.Build(pic, report.Filter{Node: "full"}, generated, 0)
-	if d := dest(r, "20.60.1.9"); d.FailedPerSecond != nil || r.Nodes[0].SynSentPublic != nil || r.Nodes[0].FailedPerSecond != nil ||
+	if d := dest(r, "20.60.1.9"); d.SynSent != nil || d.FailedPerSecond != nil || r.Nodes[0].SynSentPublic != nil || r.Nodes[0].FailedPerSecond != nil ||
 		r.Pods[0].SynSentPublic != nil || r.Pods[0].FailedPerSecond != nil {
 		t.Errorf("tcptracer does not see attempts: %+v %+v %+v", d, r.Nodes[0], r.Pods[0])
 	}

@@ -83,8 +83,8 @@ func destinations(t io.Writer, r *Report) {
 				process += fmt.Sprintf(" and %d more", n)
 			}
 		}
-		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f\t%s\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
-			podName(d.Namespace, d.Pod), counts, d.Established, d.SynSent, d.Cooling, d.OpensPerSecond, rate(d.FailedPerSecond),
+		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%s\t%d\t%.1f\t%s\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
+			podName(d.Namespace, d.Pod), counts, d.Established, number(d.SynSent), d.Cooling, d.OpensPerSecond, rate(d.FailedPerSecond),
 			rate(d.Resets), rate(d.SynRetransmits), medianLife(d.Life), process)
 	}
 	more(t, len(r.Destinations))
