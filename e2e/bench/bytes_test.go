@@ -31,7 +31,7 @@ func BenchmarkBytes(b *testing.B) {
 
 func wireBytes(b *testing.B, name string) {
 	b.Helper()
-	l := startLoad(b, loadArgs{Workers: 1, Destinations: bytesDestinations})
+	l := startLoad(b, loadArgs{Workers: 1, Destinations: bytesDestinations, Waiting: manyWaiting})
 	defer l.end()
 	p := startProbe(b, name)
 	defer p.stop(b)

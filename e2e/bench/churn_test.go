@@ -21,7 +21,7 @@ const (
 // churnLoad is the load of all who watch the churn.
 func churnLoad(b *testing.B) *load {
 	b.Helper()
-	return startLoad(b, loadArgs{Workers: 2, Destinations: 64})
+	return startLoad(b, loadArgs{Workers: 2, Destinations: 64, Waiting: manyWaiting})
 }
 
 func churnOrder(d time.Duration) order { return order{For: d, Refused: true} }

@@ -9,9 +9,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // loadArgs is what a load needs to know. It opens connections over loopback in
@@ -22,7 +25,14 @@ type loadArgs struct {
 	// Destinations is how many addresses of 127/8 each spreads its connections
 	// over.
 	Destinations int
+	// Waiting is how many connections the kernel keeps in TIME_WAIT. One for
+	// which there is no room is forgotten, and if it ended before its peer did,
+	// that gets a reset which nobody ordered.
+	Waiting int
 }
+
+// manyWaiting is more than any load makes in a minute.
+const manyWaiting = 1_000_000
 
 // order is what a load is told to do.
 type order struct {
@@ -36,6 +46,9 @@ type order struct {
 	Held int
 	// Refused makes every 64th connect meet a closed port.
 	Refused bool
+	// Plain makes clients close first and with a FIN, as most do, instead of in
+	// every way in turn.
+	Plain bool
 }
 
 // tally is the load's own count.
@@ -46,6 +59,8 @@ type tally struct {
 	Closes [ways]uint64
 	// Began and Ended are the times of the first and after the last.
 	Began, Ended time.Time
+	// CPU is the processor time that all of it took the load.
+	CPU time.Duration
 }
 
 func (t *tally) closes() (n uint64) {
@@ -60,6 +75,9 @@ func (t *tally) resets() uint64 { return t.Closes[clientResets] + t.Closes[serve
 
 // rate is how many connections a second came to be.
 func (t *tally) rate() float64 { return float64(t.Opens) / t.Ended.Sub(t.Began).Seconds() }
+
+// each is the processor time of one connection.
+func (t *tally) each() time.Duration { return t.CPU / time.Duration(t.Opens) }
 
 func (t *tally) add(o tally) {
 	t.Opens += o.Opens
@@ -121,9 +139,7 @@ func actLoad(args loadArgs) error {
 	for name, value := range map[string]string{
 		// More ports than listeners leave, so that none is used up.
 		"net/ipv4/ip_local_port_range": "16384 65535",
-		// Waiting connections slow the others down the more they are: soon
-		// there are this many, and then things stay as they are.
-		"net/ipv4/tcp_max_tw_buckets": "10000",
+		"net/ipv4/tcp_max_tw_buckets":  strconv.Itoa(args.Waiting),
 	} {
 		if err := os.WriteFile("/proc/sys/"+name, []byte(value), 0); err != nil {
 			return err
@@ -154,6 +170,10 @@ func actLoad(args loadArgs) error {
 // work lets all workers follow an order and adds up what they did.
 func work(workers []*worker, o order) (tally, error) {
 	counts, failures := make([]tally, len(workers)), make([]error, len(workers))
+	before, err := ownCPU()
+	if err != nil {
+		return tally{}, err
+	}
 	total := tally{Began: time.Now()}
 	var done sync.WaitGroup
 	for i, w := range workers {
@@ -165,10 +185,22 @@ func work(workers []*worker, o order) (tally, error) {
 	}
 	done.Wait()
 	total.Ended = time.Now()
+	after, err := ownCPU()
+	failures = append(failures, err)
+	total.CPU = after - before
 	for _, c := range counts {
 		total.add(c)
 	}
 	return total, errors.Join(failures...)
+}
+
+// ownCPU is the processor time that this process has taken.
+func ownCPU() (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts); err != nil {
+		return 0, fmt.Errorf("reading the processor time: %w", err)
+	}
+	return time.Duration(ts.Nano()), nil
 }
 
 // follow opens and closes connections as ordered.
@@ -191,12 +223,12 @@ func (w *worker) follow(o order, rate float64) (t tally, err error) {
 			t.Fails++
 			continue
 		}
-		if err := w.step(i, o.Held, &t); err != nil {
+		if err := w.step(i, o, &t); err != nil {
 			return t, fmt.Errorf("connection %d: %w", t.Opens, err)
 		}
 	}
 	for at := range w.held {
-		if err := w.shrink(at, 0, &t); err != nil {
+		if err := w.shrink(at, 0, o.Plain, &t); err != nil {
 			return t, err
 		}
 	}
@@ -205,7 +237,7 @@ func (w *worker) follow(o order, rate float64) (t tally, err error) {
 
 // step opens the connection that is next, and closes as many of the same
 // destination as are too many now.
-func (w *worker) step(i, held int, t *tally) error {
+func (w *worker) step(i int, o order, t *tally) error {
 	at := i % len(w.held)
 	p, err := w.open(at)
 	if err != nil {
@@ -214,18 +246,21 @@ func (w *worker) step(i, held int, t *tally) error {
 	t.Opens++
 	w.held[at] = append(w.held[at], p)
 	keep := 0
-	if held > 0 {
-		keep = 1 + rand.IntN(held)
+	if o.Held > 0 {
+		keep = 1 + rand.IntN(o.Held)
 	}
-	return w.shrink(at, keep, t)
+	return w.shrink(at, keep, o.Plain, t)
 }
 
 // shrink closes the oldest connections of a destination but for some.
-func (w *worker) shrink(at, keep int, t *tally) error {
+func (w *worker) shrink(at, keep int, plain bool, t *tally) error {
 	for len(w.held[at]) > keep {
 		p := w.held[at][0]
 		w.held[at] = append(w.held[at][:0], w.held[at][1:]...)
-		by := way(t.Opens % uint64(ways))
+		by := clientFinishes
+		if !plain {
+			by = mix[t.Opens%uint64(len(mix))]
+		}
 		if err := p.close(by); err != nil {
 			return fmt.Errorf("closing (%d): %w", by, err)
 		}

@@ -67,7 +67,8 @@ func (s spent) share(t *tally) string {
 	whole := t.Ended.Sub(t.Began).Seconds()
 	text := fmt.Sprintf("%.1f %% of a core", 100*s.cpu.Seconds()/whole)
 	if s.runs > 0 {
-		text += fmt.Sprintf(", programs in the kernel %.1f %% (%d ns a run)", 100*s.progs.Seconds()/whole, uint64(s.progs)/s.runs)
+		text += fmt.Sprintf(", programs in the kernel %.1f %% (%.1f runs of %d ns a connection)",
+			100*s.progs.Seconds()/whole, float64(s.runs)/float64(t.Opens+t.Fails), uint64(s.progs)/s.runs)
 	}
 	return text
 }

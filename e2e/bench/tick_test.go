@@ -23,7 +23,7 @@ const (
 func BenchmarkTick(b *testing.B) {
 	names := collectors(b)
 	c := together(b)
-	l := startLoad(b, loadArgs{Workers: 1, Destinations: 64})
+	l := startLoad(b, loadArgs{Workers: 1, Destinations: 64, Waiting: manyWaiting})
 	for b.Loop() {
 		for _, open := range []int{1_000, 10_000, 100_000, crowdSockets} {
 			c.grow(b, open)

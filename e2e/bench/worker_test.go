@@ -21,6 +21,13 @@ const (
 	ways
 )
 
+// mix is how connections end in turn. What ends by a FIN waits for a minute
+// after, and slows down the others the more of it there is; hence mostly resets.
+var mix = [...]way{
+	clientFinishes, clientResets, serverResets, clientResets,
+	serverFinishes, serverResets, clientResets, serverResets,
+}
+
 // loadPort is the port of the first worker's listener, and refusedPort one on
 // which nobody listens. Both are below the ports that clients get.
 const (
