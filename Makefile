@@ -100,7 +100,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 lint: $(GOLANGCI_LINT) ## run the linters
 	$(GOLANGCI_LINT) config verify
 	$(GOLANGCI_LINT) run ./...
-	$(GOLANGCI_LINT) run --build-tags e2e,bench ./e2e/...
+	$(GOLANGCI_LINT) run --build-tags e2e,bench,kernel ./e2e/...
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format the code and sort its imports
@@ -140,6 +140,10 @@ e2e: e2e-deps probes ## run the tests against a real cluster; it is down afterwa
 
 # In the order of the table that ends it. A figure is no failure, however bad;
 # what could not be measured is one, and does not keep the rest from it.
+.PHONY: e2e-kernel
+e2e-kernel: ## run the probe's tests on Debian 12's kernel, emulated (root; takes minutes)
+	go test -tags kernel -v -count=1 -timeout $(E2E_TIMEOUT) -run '^TestGuest$$' ./e2e/kernel
+
 .PHONY: bench
 bench: ## measure beside our peers (root; live numbers want e2e-up)
 	@code=0; export SNATTOP_BENCH_RESULTS=$$(mktemp); trap 'rm -f "$$SNATTOP_BENCH_RESULTS"' EXIT; \

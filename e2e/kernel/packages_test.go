@@ -37,7 +37,20 @@ func installPrograms(ctx context.Context) error {
 	if len(argv) == n {
 		return nil
 	}
-	_, err := run(ctx, "", argv...)
+	return runApt(ctx, "", argv...)
+}
+
+// runApt runs apt, and once more with fresh lists of packages when the ones that
+// the machine has name files that are no longer there.
+func runApt(ctx context.Context, dir string, argv ...string) error {
+	_, err := run(ctx, dir, argv...)
+	if err == nil {
+		return nil
+	}
+	if _, uerr := run(ctx, "", "apt-get", "update"); uerr != nil {
+		return errors.Join(err, uerr)
+	}
+	_, err = run(ctx, dir, argv...)
 	return err
 }
 
@@ -82,8 +95,7 @@ func kernelPackages(release string) []string {
 // download leaves packages as files in a directory, without installing them.
 func download(ctx context.Context, dir string, packages []string) error {
 	// Root downloads with its own name: the directory is not for others.
-	_, err := run(ctx, dir, append([]string{"apt-get", "-o", "APT::Sandbox::User=root", "download"}, packages...)...)
-	return err
+	return runApt(ctx, dir, append([]string{"apt-get", "-o", "APT::Sandbox::User=root", "download"}, packages...)...)
 }
 
 // mirror is where this machine's apt gets the release from.

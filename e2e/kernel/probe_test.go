@@ -62,7 +62,7 @@ func watchWithProbe(t *testing.T, collector string, place loadPlace) *probeWatch
 	for _, at := range append(place.Open, place.Refusing...) {
 		w.places[at] = true
 	}
-	w.cmd = exec.CommandContext(t.Context(), "./"+probeFile, "--collector", collector, "--interval", "1s")
+	w.cmd = exec.Command("./"+probeFile, "--collector", collector, "--interval", "1s")
 	in, err := w.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func watchWithProbe(t *testing.T, collector string, place loadPlace) *probeWatch
 }
 
 // read adds up what the probe tells, until it ends. It is ready with its first
-// tick, and only with the collector that was asked for.
+// tick after it has started, and only with the collector that was asked for.
 func (w *probeWatch) read(dec *wire.Decoder, collector string) {
 	for {
 		m, err := dec.Next()
@@ -113,10 +113,15 @@ func (w *probeWatch) read(dec *wire.Decoder, collector string) {
 			w.tell(errors.New(m.Bye.Reason))
 		case m.Tick != nil:
 			w.add(m.Tick)
-			w.tell(nil)
+			if !slices.ContainsFunc(m.Tick.Problems, starting) {
+				w.tell(nil)
+			}
 		}
 	}
 }
+
+// starting reports whether a problem is only that something takes its time.
+func starting(problem string) bool { return strings.Contains(problem, "is still starting") }
 
 // tell is heard the first time.
 func (w *probeWatch) tell(err error) {
@@ -136,7 +141,11 @@ func (w *probeWatch) add(tick *wire.Tick) {
 	if tick.Collector != "" {
 		w.sum.problems = append(w.sum.problems, "the collector "+tick.Collector+" took over")
 	}
-	w.sum.problems = append(w.sum.problems, tick.Problems...)
+	for _, p := range tick.Problems {
+		if !starting(p) && !slices.Contains(w.sum.problems, p) {
+			w.sum.problems = append(w.sum.problems, p)
+		}
+	}
 	w.sum.lost = tick.Loss.Events
 	for i := range tick.Rows {
 		r := &tick.Rows[i]

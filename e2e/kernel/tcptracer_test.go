@@ -44,7 +44,7 @@ func watchWithTracer(t *testing.T, place loadPlace) *tracerWatch {
 	for _, at := range append(place.Open, place.Refusing...) {
 		w.places[at.Addr().String()+" "+strconv.Itoa(int(at.Port()))] = true
 	}
-	w.cmd = exec.CommandContext(t.Context(), tracerProgram, "-tv")
+	w.cmd = exec.Command(tracerProgram, "-tv")
 	complaints, err := w.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
