@@ -4,6 +4,7 @@ package bench
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -15,12 +16,12 @@ import (
 // bareDump asks inet_diag for the established sockets of one family in each of
 // some namespaces and counts the messages: what the kernel itself takes, and
 // the limit for everybody who asks it.
-func bareDump(b *testing.B, spaces []string) (total int, took time.Duration) {
+func bareDump(b *testing.B, spaces []string) (total int, took pace) {
 	b.Helper()
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
-		began := time.Now()
+		began, before := time.Now(), threadCPU()
 		for _, path := range spaces {
 			n, err := dumpIn(path)
 			if err != nil {
@@ -29,13 +30,44 @@ func bareDump(b *testing.B, spaces []string) (total int, took time.Duration) {
 			}
 			total += n
 		}
-		took = time.Since(began)
+		took = pace{time.Since(began), threadCPU() - before}
 		done <- nil
 	}()
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
 	return total, took
+}
+
+// pace is what something took: by the clock, and of a processor, which is the
+// same on a machine where nothing else runs.
+type pace struct{ wall, cpu time.Duration }
+
+func (p pace) String() string {
+	return fmt.Sprintf("%s (CPU %s)", seconds(p.wall), seconds(p.cpu))
+}
+
+// over says how many times another pace this is.
+func (p pace) over(o pace) string {
+	return fmt.Sprintf("%.2f × (CPU %.2f ×)", float64(p.wall)/float64(o.wall), float64(p.cpu)/float64(o.cpu))
+}
+
+// middlePace is the median of both, each for itself.
+func middlePace(of []pace) pace {
+	walls, cpus := make([]time.Duration, len(of)), make([]time.Duration, len(of))
+	for i, p := range of {
+		walls[i], cpus[i] = p.wall, p.cpu
+	}
+	return pace{middle(walls), middle(cpus)}
+}
+
+// threadCPU is the processor time that the calling thread has taken.
+func threadCPU() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0 // no Linux is without this clock
+	}
+	return time.Duration(ts.Nano())
 }
 
 func dumpIn(path string) (int, error) {
