@@ -2,84 +2,227 @@ package bpf
 
 import (
 	"errors"
-	"net"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/snattop/snattop/probe/count"
 )
 
-// open loads the programs, or skips where that is not possible.
-func open(t testing.TB, cfg Config) *Counter {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("loading programs takes root")
-	}
-	began := time.Now()
-	c, err := Open(cfg)
-	if errors.Is(err, ErrNoBTF) || errors.Is(err, unix.EPERM) {
-		t.Skip(err)
-	}
-	if err != nil {
-		var v *ebpf.VerifierError
-		if errors.As(err, &v) {
-			t.Fatalf("%+v", v)
-		}
-		t.Fatal(err)
-	}
-	t.Log("open took", time.Since(began))
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+// family is a way for TCP to reach a listener.
+type family struct {
+	name   string
+	listen func() netip.Addr
+	mapped bool
 }
 
-func TestSmoke(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func families() []family {
+	return []family{
+		{"IPv4", loopback, false},
+		{"IPv6", netip.IPv6Loopback, false},
+		{"IPv4 through an IPv6 socket", loopback, true},
 	}
-	defer l.Close()
-	old, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+}
+
+// Every way that a connection can take is counted as what it is, and nothing
+// else is.
+func TestTransitions(t *testing.T) {
+	w := newWatch(t, seeded(t, Config{Rows: 4096, Conns: 4096}))
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			for name, test := range map[string]func(*testing.T, *watch, *server, bool){
+				"closed by us":              closedByUs,
+				"half closed":               halfClosed,
+				"closed by the other":       closedByTheOther,
+				"closed by both":            closedByBoth,
+				"reset by us":               resetByUs,
+				"reset by us half closed":   resetHalfClosed,
+				"reset with data unread":    resetUnread,
+				"reset by the other":        resetByTheOther,
+				"reset while closing":       resetWhileClosing,
+				"refused":                   refused,
+				"one socket connects twice": twice,
+				"the listener closes":       listenerCloses,
+			} {
+				t.Run(name, func(t *testing.T) {
+					w.t = t
+					test(t, w, serve(t, f.listen(), 64), f.mapped)
+				})
+			}
+			t.Run("given up", func(t *testing.T) {
+				w.t = t
+				givenUp(t, w, serve(t, f.listen(), 0), f.mapped)
+			})
+		})
 	}
-	defer old.Close()
-	c := open(t, Config{})
-	began := time.Now()
-	if err := c.SeedHolders(); err != nil {
-		t.Fatal(err)
+	// Only connects were counted: accepted connections lead to the ports of
+	// those that connected.
+	if e := w.total(); e.TimedOut+e.NoPort+e.SynRetrans != 0 {
+		t.Errorf("in all: %+v", e)
 	}
-	t.Log("holders", time.Since(began))
-	began = time.Now()
-	n, err := c.SeedNamespace()
-	if err != nil {
-		t.Fatal(err)
+	if w.last.Lost != 0 || len(w.last.Problems) > 0 {
+		t.Errorf("lost %d: %q", w.last.Lost, w.last.Problems)
 	}
-	t.Log("namespace", n, time.Since(began))
-	if err := c.Seeded(); err != nil {
-		t.Fatal(err)
+}
+
+func closedByUs(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	w.want("open", s.at, count.Gauges{Established: 1}, count.Events{Opens: 1})
+	keys := w.keys(s.at)
+	if len(keys) != 1 || int(keys[0].PID) != os.Getpid() || keys[0].NetNS != netns(t) || w.commands[keys[0]] != command(t) {
+		t.Errorf("opened by %+v (%s)", keys, w.commands[keys[0]])
 	}
-	for range 10 {
-		conn, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+	must(t, end(client))
+	w.want("closed", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, TimeWaits: 1})
+	must(t, end(accepted))
+	w.want("closed by both", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, TimeWaits: 1})
+}
+
+func halfClosed(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, unix.Shutdown(client, unix.SHUT_WR))
+	w.want("half closed", s.at, count.Gauges{Closing: 1}, count.Events{Opens: 1})
+	must(t, end(accepted))
+	w.want("closed", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, TimeWaits: 1})
+	must(t, end(client))
+}
+
+func closedByTheOther(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, end(accepted))
+	w.want("half closed", s.at, count.Gauges{Closing: 1}, count.Events{Opens: 1})
+	must(t, end(client))
+	w.want("closed", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1})
+}
+
+// closedByBoth does not say who was first: both send a FIN before they have
+// seen the other's.
+func closedByBoth(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, unix.Shutdown(client, unix.SHUT_WR), unix.Shutdown(accepted, unix.SHUT_WR))
+	w.want("closed", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, TimeWaits: 1})
+	must(t, end(client), end(accepted))
+}
+
+func resetByUs(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, abort(client))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsOut: 1})
+	must(t, end(accepted))
+}
+
+func resetHalfClosed(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, unix.Shutdown(client, unix.SHUT_WR))
+	w.want("half closed", s.at, count.Gauges{Closing: 1}, count.Events{Opens: 1})
+	must(t, abort(client))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsOut: 1})
+	must(t, end(accepted))
+}
+
+func resetUnread(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	_, err := unix.Write(accepted, []byte("unheard"))
+	must(t, err, readable(client), end(client))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsOut: 1})
+	must(t, end(accepted))
+}
+
+// readable waits until there is something to read.
+func readable(fd int) error {
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(soon.Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return err
 		}
-		conn.Close()
 	}
-	r, err := c.Read()
-	if err != nil {
-		t.Fatal(err)
+}
+
+func resetByTheOther(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, abort(accepted))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsIn: 1})
+	must(t, end(client))
+}
+
+func resetWhileClosing(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	must(t, unix.Shutdown(client, unix.SHUT_WR))
+	w.want("half closed", s.at, count.Gauges{Closing: 1}, count.Events{Opens: 1})
+	must(t, abort(accepted))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsIn: 1})
+	must(t, end(client))
+}
+
+func refused(t *testing.T, w *watch, s *server, mapped bool) {
+	s.close()
+	if _, err := dial(s.at, mapped, 0); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Fatalf("connecting where nobody listens: %v", err)
 	}
-	for _, row := range r.Rows {
-		t.Logf("%+v", row)
-	}
-	t.Log(r.Lost, r.Problems)
-	_ = count.Row{}
+	w.want("refused", s.at, count.Gauges{}, count.Events{Fails: 1, Refused: 1, ResetsIn: 1})
+}
+
+func twice(t *testing.T, w *watch, s *server, mapped bool) {
+	fd, sa, err := socket(s.at, mapped, 0)
+	must(t, err, connect(fd, sa))
+	_ = unix.Close(s.accept())
+	w.want("the first", s.at, count.Gauges{Closing: 1}, count.Events{Opens: 1})
+	must(t, disconnect(fd), connect(fd, sa))
+	accepted := s.accept()
+	first := count.Events{Opens: 2, Closes: 1, Resets: 1, ResetsOut: 1}
+	w.want("the second", s.at, count.Gauges{Established: 1}, first)
+	must(t, end(fd), end(accepted))
+	first.Closes, first.TimeWaits = 2, 1
+	w.want("both gone", s.at, count.Gauges{}, first)
+}
+
+// disconnect makes a socket one that may connect again (connect(2)).
+func disconnect(fd int) error {
+	unspec := make([]byte, unix.SizeofSockaddrInet6)
+	return rawConnect(fd, unspec)
+}
+
+func listenerCloses(t *testing.T, w *watch, s *server, mapped bool) {
+	client, accepted := s.pair(mapped)
+	s.close()
+	w.want("open", s.at, count.Gauges{Established: 1}, count.Events{Opens: 1})
+	must(t, abort(accepted))
+	w.want("reset", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Resets: 1, ResetsIn: 1})
+	must(t, end(client))
+}
+
+// givenUp attempts where the queue is full, which answers nothing.
+func givenUp(t *testing.T, w *watch, s *server, mapped bool) {
+	filler, err := dial(s.at, mapped, 0)
+	must(t, err)
+	client, err := dial(s.at, mapped, unix.SOCK_NONBLOCK)
+	must(t, err)
+	w.want("attempting", s.at, count.Gauges{Established: 1, SynSent: 1}, count.Events{Opens: 1})
+	must(t, end(client))
+	w.want("given up", s.at, count.Gauges{Established: 1}, count.Events{Opens: 1, Fails: 1})
+	fd, sa, err := socket(s.at, mapped, unix.SOCK_NONBLOCK)
+	must(t, err, connect(fd, sa))
+	w.want("attempting again", s.at, count.Gauges{Established: 1, SynSent: 1}, count.Events{Opens: 1, Fails: 1})
+	must(t, disconnect(fd), end(fd))
+	w.want("given up again", s.at, count.Gauges{Established: 1}, count.Events{Opens: 1, Fails: 2})
+	must(t, abort(filler))
+	w.want("all gone", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Fails: 2, Resets: 1, ResetsOut: 1})
+}
+
+func netns(t testing.TB) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	must(t, unix.Stat("/proc/self/ns/net", &st))
+	return st.Ino
+}
+
+// command is this process's name.
+func command(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("/proc/self/comm"))
+	must(t, err)
+	return string(text[:len(text)-1])
 }

@@ -194,8 +194,14 @@ static __always_inline int take_row(struct row_key *key, void *stack, bool comm,
 	if (!row)
 		return -1;
 	row->key = *key;
-	if (comm)
-		bpf_get_current_comm(row->comm, COMM);
+	if (comm) {
+		// The process's name: threads may have names of their own.
+		struct task_struct *task = (void *)bpf_get_current_task();
+
+		BPF_CORE_READ_STR_INTO(&row->comm, task, group_leader, comm);
+	} else {
+		row->comm[0] = 0; // whoever was slower may have left its name
+	}
 	err = bpf_map_update_elem(&keys, key, &i, BPF_NOEXIST);
 	if (!err) {
 		add(row->live, 1);
@@ -293,9 +299,12 @@ static __always_inline void life(struct row *row, __u64 since)
 	add(row->lives[i], 1);
 }
 
-// failed counts an attempt that ends without a connection, and why.
+// failed counts an attempt that ends without a connection, and why. The local
+// port is given back before this (tcp_set_state), whether one was found or not;
+// but an attempt that found one has sent a SYN.
 static __always_inline void failed(struct row *row, struct sock *sk)
 {
+	struct tcp_sock *tcp = (void *)sk;
 	int err = sk->sk_err;
 
 	add(row->fails, 1);
@@ -303,25 +312,35 @@ static __always_inline void failed(struct row *row, struct sock *sk)
 		add(row->refused, 1);
 	else if (err == ETIMEDOUT)
 		add(row->timed_out, 1);
-	else if (!sk->__sk_common.skc_num)
+	else if (!err && !BPF_CORE_READ(tcp, segs_out))
 		add(row->no_port, 1); // inet_hash_connect found none
 }
 
+// waits_on reports whether a connection goes on into TIME_WAIT (tcp_time_wait),
+// which is a socket of its own without further transitions. A program that
+// aborts a half closed one has not let go of the socket yet, and no FIN came.
+static __always_inline bool waits_on(struct sock *sk, int oldstate)
+{
+	return oldstate == TCP_CLOSING ||
+	       (oldstate == TCP_FIN_WAIT2 && (sk->__sk_common.skc_flags & (1UL << SOCK_DEAD | 1UL << SOCK_DONE)));
+}
+
 // closed counts the end of a connection. tcp_reset (net/ipv4/tcp_input.c) leaves
-// ECONNRESET or EPIPE behind; a program that aborts goes to CLOSE without a FIN.
-// Only FIN_WAIT2 and CLOSING go on into TIME_WAIT (tcp_time_wait), which is a
-// socket of its own without further transitions.
+// ECONNRESET or EPIPE behind; a program that aborts goes to CLOSE from any state
+// but the last, and sends a reset afterwards, when the connection is forgotten.
 static __always_inline void closed(struct row *row, struct sock *sk, int oldstate, __u64 since)
 {
 	int err = sk->sk_err;
 
 	add(row->closes, 1);
-	if (err == ECONNRESET || err == EPIPE || err == ECONNREFUSED || err == ECONNABORTED)
+	if (err == ECONNRESET || err == EPIPE || err == ECONNREFUSED || err == ECONNABORTED) {
 		add(row->resets, 1);
-	else if (!err && (oldstate == TCP_ESTABLISHED || oldstate == TCP_CLOSE_WAIT))
-		add(row->resets, 1);
-	else if (!err && (oldstate == TCP_FIN_WAIT2 || oldstate == TCP_CLOSING))
+	} else if (!err && waits_on(sk, oldstate)) {
 		add(row->time_waits, 1);
+	} else if (!err && oldstate != TCP_LAST_ACK) {
+		add(row->resets, 1);
+		add(row->resets_out, 1);
+	}
 	life(row, since);
 }
 

@@ -54,6 +54,9 @@ enum { EPIPE = 32, ECONNABORTED = 103, ECONNRESET = 104, ETIMEDOUT = 110, ECONNR
  * include/uapi/linux/magic.h */
 enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, IPPROTO_TCP = 6, SOCKFS_MAGIC = 0x534F434B };
 
+/* include/net/sock.h */
+enum sock_flags { SOCK_DEAD, SOCK_DONE };
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct ns_common {
@@ -90,6 +93,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -120,9 +124,9 @@ struct sock {
 	__u16 sk_protocol;
 };
 
+/* A struct sock at its beginning, for ever. */
 struct tcp_sock {
-	/* A struct sock at its beginning, for ever. */
-	char unused;
+	__u32 segs_out;
 };
 
 struct timer_list {
@@ -172,6 +176,7 @@ struct pid {
 struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	char comm[16];
 };
 
 struct seq_file;

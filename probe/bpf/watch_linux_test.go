@@ -1,0 +1,161 @@
+package bpf
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/count"
+)
+
+// soon is how long a test waits for what must happen: it is reached only when
+// the test fails.
+const soon = 30 * time.Second
+
+// open loads the programs, or skips where that is not possible.
+func open(t testing.TB, cfg Config) *Counter {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("loading programs takes root")
+	}
+	c, err := Open(cfg)
+	if errors.Is(err, ErrNoBTF) || errors.Is(err, unix.EPERM) {
+		t.Skip(err)
+	}
+	var v *ebpf.VerifierError
+	if errors.As(err, &v) {
+		t.Fatalf("%+v", v)
+	}
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Close()) })
+	return c
+}
+
+// seeded is a counter that has met what is open in this namespace.
+func seeded(t testing.TB, cfg Config) *Counter {
+	t.Helper()
+	c := open(t, cfg)
+	must(t, c.SeedHolders())
+	_, err := c.SeedNamespace()
+	must(t, err, c.Seeded())
+	return c
+}
+
+// watch reads a counter, and adds up what it tells.
+type watch struct {
+	t testing.TB
+	c *Counter
+	// happened are the events of all readings, now the gauges of the last one.
+	happened map[count.Key]count.Events
+	now      map[count.Key]count.Gauges
+	commands map[count.Key]string
+	waits    map[count.Key][]count.Wait
+	last     *count.Reading
+}
+
+func newWatch(t testing.TB, c *Counter) *watch {
+	return &watch{
+		t: t, c: c, happened: map[count.Key]count.Events{}, commands: map[count.Key]string{}, waits: map[count.Key][]count.Wait{},
+	}
+}
+
+// plus adds events up.
+func plus(a, b count.Events) count.Events {
+	var zero count.Events
+	minus := zero.Sub(&b)
+	return a.Sub(&minus)
+}
+
+func (w *watch) read() {
+	w.t.Helper()
+	r, err := w.c.Read()
+	must(w.t, err)
+	w.now = make(map[count.Key]count.Gauges)
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		// A row that is on its way out may have a successor already.
+		g := w.now[row.Key]
+		w.now[row.Key] = count.Gauges{
+			Established: g.Established + row.Established, Closing: g.Closing + row.Closing, SynSent: g.SynSent + row.SynSent,
+		}
+		w.happened[row.Key] = plus(w.happened[row.Key], row.Events)
+		w.commands[row.Key] = row.Command
+		w.waits[row.Key] = append(w.waits[row.Key], row.Waits...)
+	}
+	w.last = r
+}
+
+// to sums up a destination, whoever its holders are.
+func (w *watch) to(dest netip.AddrPort) (g count.Gauges, e count.Events) {
+	for key, n := range w.now {
+		if key.Remote == dest {
+			g = count.Gauges{Established: g.Established + n.Established, Closing: g.Closing + n.Closing, SynSent: g.SynSent + n.SynSent}
+		}
+	}
+	for key, n := range w.happened {
+		if key.Remote == dest {
+			e = plus(e, n)
+		}
+	}
+	return g, e
+}
+
+// keys are the holders that a destination ever had.
+func (w *watch) keys(dest netip.AddrPort) []count.Key {
+	var out []count.Key
+	for key := range w.happened {
+		if key.Remote == dest {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// total sums up everything.
+func (w *watch) total() (e count.Events) {
+	for _, n := range w.happened {
+		e = plus(e, n)
+	}
+	return e
+}
+
+// until reads until a condition holds: the kernel needs a moment for what
+// happens behind a system call.
+func (w *watch) until(what string, ok func() bool) {
+	w.t.Helper()
+	for began := time.Now(); ; runtime.Gosched() {
+		w.read()
+		if ok() {
+			return
+		}
+		if time.Since(began) > soon {
+			w.t.Fatalf("never: %s; the last reading was %+v", what, w.last)
+		}
+	}
+}
+
+// want waits for a destination to have exactly these connections and events,
+// whatever the lives of those that ended.
+func (w *watch) want(what string, dest netip.AddrPort, g count.Gauges, e count.Events) {
+	w.t.Helper()
+	var nowIs count.Gauges
+	var did count.Events
+	for began := time.Now(); ; runtime.Gosched() {
+		w.read()
+		nowIs, did = w.to(dest)
+		did.Lives = e.Lives
+		if nowIs == g && did == e {
+			return
+		}
+		if time.Since(began) > soon {
+			w.t.Fatalf("%s: there are %+v after %+v, should be %+v after %+v", what, nowIs, did, g, e)
+		}
+	}
+}
+
