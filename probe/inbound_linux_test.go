@@ -84,7 +84,7 @@ func (r *reader) look(ctx interface{ Fatal(...any) }, now time.Time, fails bool)
 	for _, row := range r.v.rows {
 		out[row.key] = row.now
 	}
-	for k, e := range happened { // beside the gauges of a row that cannot be
+	for k, e := range happened { // as gauges (opens, closes, fails) of a protocol that there is not
 		k.proto = 255
 		out[k] = gauges{e.opens, e.closes, e.fails, 0}
 	}

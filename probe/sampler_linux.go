@@ -307,6 +307,10 @@ func (s *sampler) door(pid int) string {
 // are settled when a socket is first met: a listener may close later, and a
 // socket in TIME_WAIT has no owner in the kernel any more.
 func (s *sampler) count(ns *namespace, sock *Socket, heard listeners) {
+	if sock.State == StateClose {
+		s.agg.ending(sock.Key)
+		return
+	}
 	if s.agg.knows(sock) {
 		s.agg.add(sock, ns.id, 0, false)
 		return
