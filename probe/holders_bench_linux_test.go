@@ -31,14 +31,15 @@ func BenchmarkHolders(b *testing.B) {
 	self := []*process{{pid: os.Getpid()}}
 	b.ReportAllocs()
 	for b.Loop() {
-		want := make(map[uint64]*holder, n)
+		want := make([]wantedSocket, 0, n)
 		for _, inode := range inodes {
-			want[inode] = &holder{}
+			want = append(want, wantedSocket{inode: inode})
 		}
+		want = sortWanted(want)
 		findHolders("/proc", self, want)
-		for inode, h := range want {
-			if h.proc == nil {
-				b.Fatalf("socket %d has no holder", inode)
+		for _, w := range want {
+			if w.by == nil {
+				b.Fatalf("socket %d has no holder", w.inode)
 			}
 		}
 	}

@@ -169,15 +169,19 @@ func TestFindHolders(t *testing.T) {
 	to := mustListen(t, loopback(), 8)
 	conns := newOpened(t)
 	conns.dial(t, 2, to, false, 0)
-	want := make(map[uint64]*holder)
-	var inodes []uint64
+	var want []wantedSocket
 	for _, fd := range conns.fds {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			t.Fatal(err)
 		}
-		inodes = append(inodes, st.Ino)
-		want[st.Ino] = &holder{}
+		// Two keys of one file, and one that is asked for twice.
+		for _, key := range []uint64{1, 2, 1} {
+			want = append(want, wantedSocket{inode: st.Ino, key: key})
+		}
+	}
+	if want = sortWanted(want); len(want) != 4 {
+		t.Fatalf("wanted: %+v", want)
 	}
 	self := &process{pid: os.Getpid()}
 	after := &process{pid: os.Getpid()}
@@ -185,14 +189,14 @@ func TestFindHolders(t *testing.T) {
 	if files := findHolders("/proc", list, want); files == 0 {
 		t.Error("no files were looked at")
 	}
-	for _, ino := range inodes {
-		if want[ino].proc != self {
-			t.Errorf("%d is held by %+v", ino, want[ino].proc)
+	for _, w := range want {
+		if w.by != self {
+			t.Errorf("%d is held by %+v", w.inode, w.by)
 		}
 	}
-	missing := map[uint64]*holder{1: {}}
-	if findHolders("/proc", list, missing); missing[1].proc != nil {
-		t.Errorf("nobody's socket is held by %+v", missing[1].proc)
+	missing := []wantedSocket{{inode: 1}, {inode: 1 << 60}}
+	if findHolders("/proc", list, missing); missing[0].by != nil || missing[1].by != nil {
+		t.Errorf("nobody's sockets are held by %+v", missing)
 	}
 	if files := findHolders("/proc", list, nil); files != 0 {
 		t.Errorf("%d files for nothing", files)

@@ -18,66 +18,82 @@ const maxTries = 3
 // resolve finds the processes that hold the sockets whose owner, or whose
 // process in a focused owner, is not known yet.
 func (s *sampler) resolve(now time.Time, processes []*process, spaces []*namespace) {
-	want := make(map[uint64]*holder)
-	keys := make(map[uint64]uint64) // socket key → inode
-	s.wantWaiting(want, keys)
+	s.stopWaiting()
 	if now.Before(s.scans.next) {
 		return
 	}
-	s.wantFocused(want, keys)
+	want := s.wanted()
 	if len(want) == 0 {
 		return
 	}
 	began := time.Now()
-	findHolders(s.cfg.Proc, s.candidates(processes, spaces, keys), want)
+	findHolders(s.cfg.Proc, s.candidates(processes, spaces, want), want)
 	s.scans.next = now.Add(scanShare * time.Since(began))
 
 	refs := make(map[*process]uint32)
-	for key, inode := range keys {
-		s.settle(key, want[inode], refs)
+	for i := range want {
+		s.settle(&want[i], refs)
 	}
 	s.forget()
 }
 
-func (s *sampler) wantWaiting(want map[uint64]*holder, keys map[uint64]uint64) {
-	for key, inode := range s.waiting {
+// stopWaiting drops the sockets that have ended, or were looked for in vain.
+func (s *sampler) stopWaiting() {
+	for key := range s.waiting {
 		c, ok := s.agg.conns[key]
 		// Nobody holds the file of a socket in TIME_WAIT any more.
 		if !ok || c.tries >= maxTries || c.phase == phaseTimeWait {
 			delete(s.waiting, key)
-			continue
 		}
-		want[inode] = &holder{}
-		keys[key] = inode
 	}
 }
 
-func (s *sampler) wantFocused(want map[uint64]*holder, keys map[uint64]uint64) {
-	if s.agg.focus.empty() {
-		return
-	}
-	for key, c := range s.agg.conns {
-		if c.inode == 0 || c.proc != 0 || c.tries >= maxTries || c.row == 0 || c.phase == phaseTimeWait {
-			continue
+// wanted lists the sockets to look for: hundreds of thousands when an owner
+// with so many comes into focus, so they are counted first.
+func (s *sampler) wanted() []wantedSocket {
+	n := len(s.waiting)
+	if !s.agg.focus.empty() {
+		for _, c := range s.agg.conns {
+			if s.lacksProcess(c) {
+				n++
+			}
 		}
-		r := s.agg.byID[c.row]
-		if r == nil || !s.agg.focus.has(r.key.owner) {
-			continue
-		}
-		want[c.inode] = &holder{}
-		keys[key] = c.inode
 	}
+	if n == 0 {
+		return nil
+	}
+	want := make([]wantedSocket, 0, n)
+	for key, inode := range s.waiting {
+		want = append(want, wantedSocket{inode: inode, key: key})
+	}
+	if n > len(want) {
+		for key, c := range s.agg.conns {
+			if s.lacksProcess(c) {
+				want = append(want, wantedSocket{inode: c.inode, key: key})
+			}
+		}
+	}
+	return sortWanted(want)
+}
+
+// lacksProcess reports whether a focused owner's socket has no process yet.
+func (s *sampler) lacksProcess(c conn) bool {
+	if c.inode == 0 || c.proc != 0 || c.tries >= maxTries || c.row == 0 || c.phase == phaseTimeWait {
+		return false
+	}
+	r := s.agg.byID[c.row]
+	return r != nil && s.agg.focus.has(r.key.owner)
 }
 
 // candidates are the processes that can hold the wanted sockets. Those in the
 // sockets' own namespaces come first. A process that moved elsewhere keeps its
 // sockets, so the rest follows at the last try: most sockets that the first look
 // misses were closed meanwhile, and the files of a whole node are many.
-func (s *sampler) candidates(processes []*process, spaces []*namespace, keys map[uint64]uint64) []*process {
+func (s *sampler) candidates(processes []*process, spaces []*namespace, want []wantedSocket) []*process {
 	wanted := make(map[uint32]bool)
 	everywhere := false
-	for key := range keys {
-		c := s.agg.conns[key]
+	for _, w := range want {
+		c := s.agg.conns[w.key]
 		wanted[c.ns] = true
 		everywhere = everywhere || c.tries == maxTries-1
 	}
@@ -104,30 +120,30 @@ func (s *sampler) candidates(processes []*process, spaces []*namespace, keys map
 }
 
 // settle notes what a look found for one socket.
-func (s *sampler) settle(key uint64, h *holder, refs map[*process]uint32) {
-	c, ok := s.agg.conns[key]
+func (s *sampler) settle(w *wantedSocket, refs map[*process]uint32) {
+	c, ok := s.agg.conns[w.key]
 	if !ok {
 		return
 	}
-	if h.proc == nil {
+	if w.by == nil {
 		c.tries++
-		s.agg.conns[key] = c
+		s.agg.conns[w.key] = c
 		return
 	}
-	ref, ok := refs[h.proc]
+	ref, ok := refs[w.by]
 	if !ok {
 		ref = s.procs.ref(procInfo{
-			pid: uint32(h.proc.pid), start: h.proc.start, //nolint:gosec // a PID is below 2^22
-			command: s.list.command(h.proc.pid), owner: h.proc.owner,
+			pid: uint32(w.by.pid), start: w.by.start, //nolint:gosec // a PID is below 2^22
+			command: s.list.command(w.by.pid), owner: w.by.owner,
 		})
-		refs[h.proc] = ref
+		refs[w.by] = ref
 	}
 	c.proc = ref
-	s.agg.conns[key] = c
-	if _, waited := s.waiting[key]; waited {
-		delete(s.waiting, key)
+	s.agg.conns[w.key] = c
+	if _, waited := s.waiting[w.key]; waited {
+		delete(s.waiting, w.key)
 		host := &namespace{inode: s.hostNS, host: true}
-		s.agg.move(key, s.ownerOf(host, h.proc.owner, s.list.comm(h.proc.pid)))
+		s.agg.move(w.key, s.ownerOf(host, w.by.owner, s.list.comm(w.by.pid)))
 	}
 }
 

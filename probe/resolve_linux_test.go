@@ -113,13 +113,13 @@ func TestResolveStarvesNobody(t *testing.T) {
 	}
 	// The last try looks at the processes of other namespaces as well.
 	self.netns = 8
-	if got := s.candidates([]*process{self}, []*namespace{hostSpace()}, map[uint64]uint64{1: 1}); len(got) != 0 {
+	if got := s.candidates([]*process{self}, []*namespace{hostSpace()}, []wantedSocket{{inode: 1, key: 1}}); len(got) != 0 {
 		t.Errorf("%d candidates elsewhere", len(got))
 	}
 	c := s.agg.conns[1]
 	c.tries = maxTries - 1
 	s.agg.conns[1] = c
-	if got := s.candidates([]*process{self}, []*namespace{hostSpace()}, map[uint64]uint64{1: 1}); len(got) != 1 {
+	if got := s.candidates([]*process{self}, []*namespace{hostSpace()}, []wantedSocket{{inode: 1, key: 1}}); len(got) != 1 {
 		t.Errorf("%d candidates at the last try", len(got))
 	}
 }
