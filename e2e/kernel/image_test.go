@@ -16,7 +16,7 @@ import (
 )
 
 // guestPackages are in the guest beside the least Debian.
-var guestPackages = []string{"bpfcc-tools", "iproute2", "kmod", "procps"}
+var guestPackages = []string{"bpfcc-tools", "conntrack", "iproute2", "iptables", "kmod", "procps"}
 
 // image is a directory in the cache: a kernel and its root file system.
 type image struct{ dir string }
