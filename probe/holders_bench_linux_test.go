@@ -51,11 +51,12 @@ func BenchmarkHolders(b *testing.B) {
 func (o *opened) crowd(n int) error {
 	const queue = 2000 // net.core.somaxconn is 4096
 	for left := n; left > 0; left -= queue {
-		fd, to, err := listen(netip.MustParseAddr("127.0.0.1"), queue)
+		fd, at, err := listen(netip.IPv4Unspecified(), queue)
 		if err != nil {
 			return err
 		}
 		o.fds = append(o.fds, fd)
+		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), at.Port())
 		for range min(left, queue) {
 			if fd, err = dial(to, false, 0); err != nil {
 				return err
