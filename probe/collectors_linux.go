@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -194,6 +195,27 @@ func (p *procfsCollector) collect(ns *namespace, emit func(*Socket)) error {
 		// The process ended meanwhile: the next one sees the same namespace.
 	}
 	return errNamespaceGone
+}
+
+// works reports whether the tables of a process can be read, by the headings of
+// one: a whole table may be long.
+func (p *procfsCollector) works(pid int) error {
+	f, err := os.Open(filepath.Join(p.proc, strconv.Itoa(pid), "net/tcp"))
+	if err != nil {
+		return fmt.Errorf("opening a socket table: %w", err)
+	}
+	head := make([]byte, 128)
+	n, err := f.Read(head)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("reading a socket table: %w", err)
+	}
+	if !bytes.Contains(head[:n], []byte("local_address")) {
+		return fmt.Errorf("%s begins with %q: %w", f.Name(), head[:n], errProcfsLine)
+	}
+	return nil
 }
 
 // gone reports whether an error of procfs says that a process has ended.
