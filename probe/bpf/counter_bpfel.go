@@ -84,6 +84,7 @@ const (
 	countProgOnResetOut   = "on_reset_out"
 	countProgOnRetransmit = "on_retransmit"
 	countProgOnState      = "on_state"
+	countProgOnStateAgain = "on_state_again"
 	countVarHz            = "hz"
 	countVarLostConns     = "lost_conns"
 	countVarLostRows      = "lost_rows"
@@ -141,6 +142,7 @@ type countProgramSpecs struct {
 	OnResetOut   *ebpf.ProgramSpec `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
 	OnState      *ebpf.ProgramSpec `ebpf:"on_state"`
+	OnStateAgain *ebpf.ProgramSpec `ebpf:"on_state_again"`
 }
 
 // countMapSpecs contains maps before they are loaded into the kernel.
@@ -236,6 +238,7 @@ type countPrograms struct {
 	OnResetOut   *ebpf.Program `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
 	OnState      *ebpf.Program `ebpf:"on_state"`
+	OnStateAgain *ebpf.Program `ebpf:"on_state_again"`
 }
 
 func (p *countPrograms) Close() error {
@@ -246,6 +249,7 @@ func (p *countPrograms) Close() error {
 		p.OnResetOut,
 		p.OnRetransmit,
 		p.OnState,
+		p.OnStateAgain,
 	)
 }
 

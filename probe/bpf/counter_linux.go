@@ -148,12 +148,13 @@ func (c *Counter) fill() error {
 
 // attach starts the counting. The links hold the programs.
 func (c *Counter) attach(p *countPrograms) (err error) {
+	programs := []*ebpf.Program{p.OnState, p.OnStateAgain, p.OnRetransmit, p.OnResetIn, p.OnResetOut}
 	defer func() {
-		for _, prog := range []*ebpf.Program{p.OnState, p.OnRetransmit, p.OnResetIn, p.OnResetOut} {
+		for _, prog := range programs {
 			err = errors.Join(err, prog.Close())
 		}
 	}()
-	for _, prog := range []*ebpf.Program{p.OnState, p.OnRetransmit, p.OnResetIn, p.OnResetOut} {
+	for _, prog := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
 			return fmt.Errorf("attaching %s: %w", prog, explain(err))

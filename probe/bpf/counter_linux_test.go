@@ -30,7 +30,7 @@ func families() []family {
 // Every way that a connection can take is counted as what it is, and nothing
 // else is.
 func TestTransitions(t *testing.T) {
-	w := newWatch(t, seeded(t, Config{Rows: 4096, Conns: 4096}))
+	w := newWatch(t, fresh(t, Config{Rows: 4096, Conns: 4096}))
 	for _, f := range families() {
 		t.Run(f.name, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *watch, *server, bool){

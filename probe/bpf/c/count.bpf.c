@@ -344,6 +344,20 @@ static __always_inline void closed(struct row *row, struct sock *sk, int oldstat
 	life(row, since);
 }
 
+// forget ends a connection whose end was not seen: its socket is another's.
+static __always_inline void forget(struct conn *conn)
+{
+	struct row *row = row_at(conn->row);
+
+	if (!row || conn->phase == NONE)
+		return;
+	if (conn->phase == ATTEMPTING)
+		add(row->fails, 1);
+	else
+		add(row->closes, 1);
+	gauge(row, conn->phase, -1);
+}
+
 static __always_inline void begin(struct sock *sk)
 {
 	struct row_key key = {};
@@ -364,54 +378,81 @@ static __always_inline void begin(struct sock *sk)
 	if (!row)
 		return;
 	if (bpf_map_update_elem(&conns, &id, &conn, BPF_NOEXIST)) {
-		add(lost_conns, 1);
-		return;
+		struct conn *stale = bpf_map_lookup_elem(&conns, &id);
+
+		if (!stale) {
+			add(lost_conns, 1);
+			return;
+		}
+		forget(stale);
+		*stale = conn;
 	}
 	add(row->syn_sent, 1);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 {
 	__u32 phase, was;
 	__u64 id = (__u64)sk;
 	struct conn *conn;
 	struct row *row;
 
-	if (newstate == TCP_SYN_SENT) {
-		begin(sk);
-		return 0;
-	}
 	// What is accepted here was never begun.
 	if (oldstate == TCP_LISTEN || newstate == TCP_LISTEN)
-		return 0;
+		return;
 	phase = phase_of(newstate);
 	if (phase == phase_of(oldstate))
-		return 0;
+		return;
 	conn = bpf_map_lookup_elem(&conns, &id);
 	if (!conn)
-		return 0;
+		return;
+	was = conn->phase;
+	if (was == phase)
+		goto out; // seen already
 	row = row_at(conn->row);
 	if (!row)
-		return 0;
+		return;
+	conn->phase = phase;
 	// Whoever reads a row in the middle must not find it idle: what a connection
 	// becomes is counted before it ceases to be what it was.
-	was = conn->phase;
 	if (phase == NONE) {
 		if (was == ATTEMPTING)
 			failed(row, sk);
 		else
 			closed(row, sk, oldstate, conn->since);
-		bpf_map_delete_elem(&conns, &id);
 	} else {
 		if (was == ATTEMPTING) {
 			add(row->opens, 1);
 			conn->since = bpf_ktime_get_ns();
 		}
-		conn->phase = phase;
 		gauge(row, phase, 1);
 	}
 	gauge(row, was, -1);
+out:
+	if (phase == NONE)
+		bpf_map_delete_elem(&conns, &id);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate == TCP_SYN_SENT)
+		begin(sk);
+	else
+		follow(sk, oldstate, newstate);
+	return 0;
+}
+
+// on_state_again sees each change a second time. The kernel does not run a
+// program that it has interrupted on the same processor (bpf_trace_run): a packet
+// that comes while on_state runs for a system call would go by unseen. It cannot
+// have interrupted both. A connection begins with a system call, which interrupts
+// nothing.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_again, struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate != TCP_SYN_SENT)
+		follow(sk, oldstate, newstate);
 	return 0;
 }
 
