@@ -51,7 +51,7 @@ func (c *sourceCounts) add(ip netip.Addr, protocol uint8) {
 
 // list returns the largest sources, the largest first, and a sentence about
 // the rest.
-func (c *sourceCounts) list(locals map[netip.Addr]*namespace) ([]wire.Source, error) {
+func (c *sourceCounts) list(local func(netip.Addr) bool) ([]wire.Source, error) {
 	all := slices.Collect(maps.Keys(c.by))
 	slices.SortFunc(all, func(a, b netip.Addr) int {
 		x, y := c.by[a], c.by[b]
@@ -60,7 +60,7 @@ func (c *sourceCounts) list(locals map[netip.Addr]*namespace) ([]wire.Source, er
 	out := make([]wire.Source, 0, min(len(all), maxSources))
 	for _, ip := range all[:cap(out)] {
 		n := c.by[ip]
-		out = append(out, wire.Source{IP: ip, TCP: n.tcp, UDP: n.udp, Local: locals[ip] != nil})
+		out = append(out, wire.Source{IP: ip, TCP: n.tcp, UDP: n.udp, Local: local(ip)})
 	}
 	switch {
 	case c.uncounted > 0:

@@ -25,15 +25,17 @@ func TestSourceCounts(t *testing.T) {
 	c.add(far, protocolUDP)
 	c.add(netip.MustParseAddr("127.0.0.1"), protocolTCP)
 	c.add(netip.IPv6Loopback(), protocolUDP)
-	got, err := c.list(map[netip.Addr]*namespace{a: {}})
+	got, err := c.list(func(ip netip.Addr) bool { return ip == a })
 	want := []wire.Source{{IP: b, TCP: 3}, {IP: a, TCP: 1, UDP: 1, Local: true}, {IP: far, UDP: 2}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := newSourceCounts().list(nil); err != nil || len(got) != 0 {
+	if got, err := newSourceCounts().list(nowhere); err != nil || len(got) != 0 {
 		t.Errorf("of nothing: %+v, %v", got, err)
 	}
 }
+
+func nowhere(netip.Addr) bool { return false }
 
 func numbered(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 0x0a000000+uint32(n))))
@@ -48,7 +50,7 @@ func TestSourcesAreBounded(t *testing.T) {
 			c.add(numbered(i), protocolTCP)
 		}
 	}
-	got, err := c.list(nil)
+	got, err := c.list(nowhere)
 	if len(got) != maxSources || got[0] != (wire.Source{IP: numbered(1), TCP: 2}) || got[149].TCP != 2 || got[150].TCP != 1 {
 		t.Errorf("%d sources, the first %+v", len(got), got[0])
 	}
@@ -60,7 +62,7 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 	c.add(numbered(maxCounted), protocolUDP)
 	c.add(numbered(5), protocolUDP)
-	got, err = c.list(nil)
+	got, err = c.list(nowhere)
 	if len(got) != maxSources || got[0] != (wire.Source{IP: numbered(5), TCP: 2, UDP: 2}) {
 		t.Errorf("%d sources, the first %+v", len(got), got[0])
 	}

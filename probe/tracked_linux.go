@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,7 @@ func (s *sampler) readTracked(ctx context.Context, now time.Time, spaces []*name
 	r.next = now.Add(trackedShare * time.Since(began))
 	switch {
 	case err == nil, errors.Is(err, errDumpInterrupted):
-		r.sources, r.problem = sources.list(locals)
+		r.sources, r.problem = sources.list(func(ip netip.Addr) bool { return locals[ip] != nil })
 	case errors.Is(err, errNamespaceGone):
 		s.agg.Failed(udpNamespace)
 	default:
