@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -23,13 +24,26 @@ func newAddressBook() *addressBook {
 
 // read lists the addresses of the calling thread's namespace, now and then.
 func (b *addressBook) read(ns uint64) {
-	b.age[ns]++
-	if len(b.byNS[ns]) > 0 && b.age[ns]%addressReads != 0 {
+	if !b.due(ns) {
 		return
 	}
+	if list, err := listAddresses(); err == nil { // else the next snapshot tries again
+		b.byNS[ns] = list
+	}
+}
+
+// due counts a read of a namespace, and reports whether its addresses are to be
+// listed.
+func (b *addressBook) due(ns uint64) bool {
+	b.age[ns]++
+	return len(b.byNS[ns]) == 0 || b.age[ns]%addressReads == 0
+}
+
+// listAddresses returns the addresses of the calling thread's namespace.
+func listAddresses() (localAddrs, error) {
 	list, err := net.InterfaceAddrs()
 	if err != nil {
-		return // the next snapshot tries again
+		return nil, fmt.Errorf("listing addresses: %w", err)
 	}
 	var out localAddrs
 	for _, a := range list {
@@ -44,7 +58,7 @@ func (b *addressBook) read(ns uint64) {
 		}
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
-	b.byNS[ns] = out
+	return out, nil
 }
 
 func (b *addressBook) of(ns uint64) []netip.Addr { return b.byNS[ns] }

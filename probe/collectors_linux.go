@@ -48,39 +48,54 @@ func newDiagCollector() *diagCollector {
 func (*diagCollector) name() Collector { return CollectorDiag }
 func (*diagCollector) enters() bool    { return true }
 
-// collect reads the listeners first, which are in a small table of their own,
-// and then the flows, which are in that of the whole machine: once, for both
-// families, and without the connections that came from outside.
 func (d *diagCollector) collect(ns *namespace, emit func(*Socket)) error {
 	ports := d.portsOf(ns)
+	err := d.fetch(ports, func(s *Socket) error {
+		d.tell(ports, s, emit)
+		return nil
+	})
+	if err == nil {
+		ports.end()
+	}
+	return err
+}
+
+// fetch reads the listeners first, which are in a small table of their own, and
+// then the flows, which are in that of the whole machine: once, for both
+// families, and without the connections that came from outside.
+func (d *diagCollector) fetch(ports *inboundPorts, sink func(*Socket) error) error {
 	ports.begin()
-	err := d.dump(diagStatesOfListeners, nil, func(s *Socket) {
+	err := d.dump(diagStatesOfListeners, nil, func(s *Socket) error {
 		ports.hear(s.Local)
-		emit(s)
+		return sink(s)
 	})
 	if err != nil {
 		return fmt.Errorf("inet_diag: listeners: %w", err)
 	}
 	left, gone := ports.leave()
 	for _, port := range gone {
-		emit(&Socket{Protocol: protocolTCP, State: StateListen, Local: netip.AddrPortFrom(netip.IPv6Unspecified(), port)})
+		err := sink(&Socket{Protocol: protocolTCP, State: StateListen, Local: netip.AddrPortFrom(netip.IPv6Unspecified(), port)})
+		if err != nil {
+			return err
+		}
 	}
 	var filter []byte
-	if d.outbound != nil && ns != nil {
+	if d.outbound != nil {
 		filter = portFilter(left)
 	}
-	err = d.dump(diagStatesOfFlows, filter, func(s *Socket) {
-		port := s.Local.Port()
-		emit(s)
-		if ports.watches(port) && d.outbound != nil && d.outbound(s.Key) {
-			ports.saw(port)
-		}
-	})
-	if err != nil {
+	if err := d.dump(diagStatesOfFlows, filter, sink); err != nil {
 		return fmt.Errorf("inet_diag: %w", err)
 	}
-	ports.end()
 	return nil
+}
+
+// tell passes on a socket that was fetched.
+func (d *diagCollector) tell(ports *inboundPorts, s *Socket, emit func(*Socket)) {
+	listens, port := s.State == StateListen, s.Local.Port()
+	emit(s)
+	if !listens && ports.watches(port) && d.outbound != nil && d.outbound(s.Key) {
+		ports.saw(port)
+	}
 }
 
 func (d *diagCollector) portsOf(ns *namespace) *inboundPorts {
@@ -110,7 +125,7 @@ var diagWays = []struct{ byFamily, plain bool }{{false, false}, {false, true}, {
 
 // dump reads the sockets in some states in the first way that is not refused,
 // and keeps to it.
-func (d *diagCollector) dump(states uint32, filter []byte, emit func(*Socket)) error {
+func (d *diagCollector) dump(states uint32, filter []byte, sink func(*Socket) error) error {
 	var refused error
 	for i, way := range diagWays[d.way:] {
 		with := filter
@@ -120,7 +135,7 @@ func (d *diagCollector) dump(states uint32, filter []byte, emit func(*Socket)) e
 			}
 			with = nil
 		}
-		err := d.dumpOnce(way.byFamily, states, with, emit)
+		err := d.dumpOnce(way.byFamily, states, with, sink)
 		if nlRefused(err) {
 			refused = errors.Join(refused, err)
 			continue
@@ -133,21 +148,21 @@ func (d *diagCollector) dump(states uint32, filter []byte, emit func(*Socket)) e
 	return refused
 }
 
-func (d *diagCollector) dumpOnce(byFamily bool, states uint32, filter []byte, emit func(*Socket)) error {
+func (d *diagCollector) dumpOnce(byFamily bool, states uint32, filter []byte, sink func(*Socket) error) error {
 	if !byFamily {
-		return d.read(diagRequest(states, filter), emit)
+		return d.read(diagRequest(states, filter), sink)
 	}
-	if err := d.read(diagFamilyRequest(familyINET, states, filter), emit); err != nil {
+	if err := d.read(diagFamilyRequest(familyINET, states, filter), sink); err != nil {
 		return err
 	}
-	err := d.read(diagFamilyRequest(familyINET6, states, filter), emit)
+	err := d.read(diagFamilyRequest(familyINET6, states, filter), sink)
 	if errors.Is(err, unix.ENOENT) {
 		return nil // a kernel without IPv6
 	}
 	return err
 }
 
-func (d *diagCollector) read(request []byte, emit func(*Socket)) error {
+func (d *diagCollector) read(request []byte, sink func(*Socket) error) error {
 	var s Socket
 	return nlAskAgain(d.ask, request, d.buf, func(kind uint16, b []byte) error {
 		if kind != sockDiagByFamily && kind != tcpDiagGetSock {
@@ -156,8 +171,7 @@ func (d *diagCollector) read(request []byte, emit func(*Socket)) error {
 		if err := parseDiag(b, &s); err != nil {
 			return err
 		}
-		emit(&s)
-		return nil
+		return sink(&s)
 	})
 }
 

@@ -45,6 +45,9 @@ func (p *inboundPorts) begin() {
 	p.heard, p.out = make(map[uint16]bool, len(p.last)), nil
 }
 
+// undo takes back a begin of which nothing was told.
+func (p *inboundPorts) undo() { p.tried = !p.first }
+
 // hear takes one listener.
 func (p *inboundPorts) hear(local netip.AddrPort) {
 	if local.Addr().IsUnspecified() {

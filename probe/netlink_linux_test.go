@@ -142,7 +142,10 @@ func TestFilterOfTheKernel(t *testing.T) {
 
 	d := newDiagCollector()
 	dump := func(states uint32, ports []uint16) (out []Socket) {
-		err := d.dump(states, portFilter(ports), func(s *Socket) { out = append(out, *s) })
+		err := d.dump(states, portFilter(ports), func(s *Socket) error {
+			out = append(out, *s)
+			return nil
+		})
 		if err != nil {
 			t.Skipf("inet_diag does not work here: %v", err)
 		}

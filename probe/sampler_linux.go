@@ -22,6 +22,7 @@ type sampler struct {
 	list    *processList
 	cgroups *cgroupIndex
 	thread  *nsThread
+	ahead   *lookAhead
 	// One of the two takes the snapshots: collect lists sockets, counts tells
 	// what it has counted.
 	collect collector
@@ -91,6 +92,7 @@ func (s *sampler) close() {
 	if s.counts != nil {
 		_ = s.counts.close() // the process ends, and the kernel takes all
 	}
+	s.ahead.close()
 	s.thread.close()
 }
 
@@ -138,6 +140,7 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 	}
 	s.agg.Begin()
 	var failed error
+	s.readAhead(ctx, v.spaces)
 	for _, ns := range v.spaces {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -258,6 +261,9 @@ func (s *sampler) dump(ctx context.Context, ns *namespace, emit func(*Socket)) e
 			s.addrs.read(ns.inode)
 			return nil
 		})
+	}
+	if s.foundAhead(ns, emit) {
+		return nil
 	}
 	return s.listSockets(ctx, ns, s.collect, emit)
 }
