@@ -23,3 +23,18 @@ func TestParseSockStat(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseSockStat(f *testing.F) {
+	f.Add("TCP: inuse 10 orphan 3 tw 4 alloc 3639 mem 5333\nTCP6: inuse 3\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		var st sockStat
+		parseSockStat(text, &st) // any answer but a panic
+		var twice sockStat
+		for range 2 {
+			parseSockStat(text, &twice)
+		}
+		if twice.inUse != 2*st.inUse || twice.timeWait != 2*st.timeWait {
+			t.Errorf("%+v, and %+v when it is read twice", st, twice)
+		}
+	})
+}
