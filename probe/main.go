@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/snattop/snattop/probe/wire"
@@ -15,11 +14,6 @@ import (
 
 // endGrace is how long a probe whose leash was let go may take to say so.
 const endGrace = 2 * time.Second
-
-// memoryShare is how much garbage there may be, in percent of what is in use:
-// with 180,000 sockets and their processes, the probe needs 37 MB at its peak
-// instead of 64.
-const memoryShare = 50
 
 // Main is the probe's program: frames on stdout, commands on stdin, one line
 // on stderr when it fails. It returns the exit code: 0 when the leash or the
@@ -33,9 +27,6 @@ func Main(ctx context.Context, version string, args []string, stdin io.Reader, s
 		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
 		return 2
 	}
-	// The node's memory is dearer than the time that collecting takes: most of
-	// ours is one entry for each socket, and stays.
-	defer debug.SetGCPercent(debug.SetGCPercent(memoryShare))
 	if err := Serve(ctx, cfg, stdin, stdout); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
 		return 1
