@@ -57,10 +57,9 @@ func Open(cfg Config) (_ *Counter, err error) {
 	if cfg.Conns <= 0 {
 		cfg.Conns = defaultConns
 	}
-	// Before Linux 5.11 maps count against RLIMIT_MEMLOCK.
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("raising the limit of locked memory: %w", err)
-	}
+	// Before Linux 5.11 maps count against RLIMIT_MEMLOCK. Where it cannot be
+	// raised, loading says what is not permitted.
+	_ = rlimit.RemoveMemlock()
 	objects, err := load(cfg)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -222,7 +221,7 @@ func netns(t testing.TB) uint64 {
 // command is this process's name.
 func command(t testing.TB) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("/proc/self/comm"))
+	text, err := os.ReadFile("/proc/self/comm")
 	must(t, err)
 	return string(text[:len(text)-1])
 }
