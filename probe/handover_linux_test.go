@@ -84,7 +84,9 @@ func (s *sampler) take(c any) func() error {
 
 var errBroken = errors.New("the map is gone")
 
-func toward(i byte) netip.AddrPort { return netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, 0, 0, i}), 443) }
+func toward(i byte) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, 0, 0, i}), 443)
+}
 
 func openTo(s *sampler, pid uint32, dest netip.AddrPort, n uint32) count.Row {
 	return count.Row{Key: count.Key{NetNS: s.selfNS, PID: pid, Remote: dest}, Command: "app", Gauges: count.Gauges{Established: n}}
