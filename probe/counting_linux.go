@@ -42,7 +42,8 @@ const (
 
 // surveyed returns a survey that is not older than age.
 func (s *sampler) surveyed(now time.Time, age time.Duration) (*survey, error) {
-	if v := s.survey; v != nil && now.Sub(v.at) < age {
+	// A clock that was set back makes no survey young.
+	if v := s.survey; v != nil && now.Sub(v.at) >= 0 && now.Sub(v.at) < age {
 		return v, nil
 	}
 	processes, spaces, err := s.look(now)
