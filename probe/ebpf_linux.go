@@ -14,6 +14,26 @@ import (
 type ebpfCounter struct {
 	c      *bpf.Counter
 	seeded bool
+	// checked is when the next check is due.
+	checked time.Time
+}
+
+const (
+	// checkSoonest is the time between two checks of what is open, and
+	// checkShare how many times its own cost a check waits for the next.
+	checkSoonest = 5 * time.Second
+	checkShare   = 1000
+)
+
+// check mends what the kernel did not show to the programs.
+func (e *ebpfCounter) check(now time.Time) error {
+	if now.Before(e.checked) {
+		return nil
+	}
+	began := time.Now()
+	err := e.c.Check()
+	e.checked = now.Add(max(checkSoonest, checkShare*time.Since(began)))
+	return err
 }
 
 func newEBPFCounter(maxRows int) (*ebpfCounter, error) {
@@ -33,9 +53,9 @@ func (e *ebpfCounter) close() error { return e.c.Close() }
 
 // seed enters every namespace once. One that cannot be entered is a problem;
 // what begins there from now on is counted all the same.
-func (e *ebpfCounter) seed(ctx context.Context, _ time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error) {
+func (e *ebpfCounter) seed(ctx context.Context, now time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error) {
 	if e.seeded {
-		return 0, nil
+		return 0, e.check(now)
 	}
 	e.seeded = true
 	if err := e.c.SeedHolders(); err != nil {

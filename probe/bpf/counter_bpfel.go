@@ -17,7 +17,8 @@ type countConn struct {
 	_     structs.HostLayout
 	Since uint64
 	Row   uint32
-	Phase uint32
+	Phase uint16
+	Doubt uint16
 }
 
 type countListener struct {
@@ -60,6 +61,13 @@ type countRowKey struct {
 	Zero   [3]uint16
 }
 
+type countSeen struct {
+	_     structs.HostLayout
+	Sock  uint64
+	State uint64
+	Rest  [6]uint64
+}
+
 type countWait struct {
 	_       structs.HostLayout
 	Row     uint32
@@ -78,6 +86,7 @@ const (
 	countMapRows          = "rows"
 	countMapSpareRows     = "spare_rows"
 	countMapWaits         = "waits"
+	countProgCheck        = "check"
 	countProgFound        = "found"
 	countProgHolding      = "holding"
 	countProgOnResetIn    = "on_reset_in"
@@ -88,8 +97,10 @@ const (
 	countVarHz            = "hz"
 	countVarLostConns     = "lost_conns"
 	countVarLostRows      = "lost_rows"
+	countVarMended        = "mended"
 	countVarNodeLevel     = "node_level"
 	countVarNodePidns     = "node_pidns"
+	countVarSeen          = "seen"
 	countVarSockets       = "sockets"
 	countVarUnseeded      = "unseeded"
 )
@@ -136,6 +147,7 @@ type countSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type countProgramSpecs struct {
+	Check        *ebpf.ProgramSpec `ebpf:"check"`
 	Found        *ebpf.ProgramSpec `ebpf:"found"`
 	Holding      *ebpf.ProgramSpec `ebpf:"holding"`
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
@@ -166,8 +178,10 @@ type countVariableSpecs struct {
 	Hz        *ebpf.VariableSpec `ebpf:"hz"`
 	LostConns *ebpf.VariableSpec `ebpf:"lost_conns"`
 	LostRows  *ebpf.VariableSpec `ebpf:"lost_rows"`
+	Mended    *ebpf.VariableSpec `ebpf:"mended"`
 	NodeLevel *ebpf.VariableSpec `ebpf:"node_level"`
 	NodePidns *ebpf.VariableSpec `ebpf:"node_pidns"`
+	Seen      *ebpf.VariableSpec `ebpf:"seen"`
 	Sockets   *ebpf.VariableSpec `ebpf:"sockets"`
 	Unseeded  *ebpf.VariableSpec `ebpf:"unseeded"`
 }
@@ -222,8 +236,10 @@ type countVariables struct {
 	Hz        *ebpf.Variable `ebpf:"hz"`
 	LostConns *ebpf.Variable `ebpf:"lost_conns"`
 	LostRows  *ebpf.Variable `ebpf:"lost_rows"`
+	Mended    *ebpf.Variable `ebpf:"mended"`
 	NodeLevel *ebpf.Variable `ebpf:"node_level"`
 	NodePidns *ebpf.Variable `ebpf:"node_pidns"`
+	Seen      *ebpf.Variable `ebpf:"seen"`
 	Sockets   *ebpf.Variable `ebpf:"sockets"`
 	Unseeded  *ebpf.Variable `ebpf:"unseeded"`
 }
@@ -232,6 +248,7 @@ type countVariables struct {
 //
 // It can be passed to loadCountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type countPrograms struct {
+	Check        *ebpf.Program `ebpf:"check"`
 	Found        *ebpf.Program `ebpf:"found"`
 	Holding      *ebpf.Program `ebpf:"holding"`
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
@@ -243,6 +260,7 @@ type countPrograms struct {
 
 func (p *countPrograms) Close() error {
 	return _CountClose(
+		p.Check,
 		p.Found,
 		p.Holding,
 		p.OnResetIn,

@@ -41,6 +41,7 @@ type Counter struct {
 	maps    countMaps
 	vars    countVariables
 	links   []link.Link
+	check   *link.Iter
 	seeds   *seeder
 	table   *table
 	parts   [2]part
@@ -79,7 +80,7 @@ func Open(cfg Config) (_ *Counter, err error) {
 	if err := c.fill(); err != nil {
 		return nil, errors.Join(err, objects.countPrograms.Close())
 	}
-	err = c.attach(&objects.countPrograms)
+	err = errors.Join(c.attach(&objects.countPrograms), c.attachCheck(objects), objects.Check.Close())
 	return c, err
 }
 

@@ -214,7 +214,7 @@ func givenUp(t *testing.T, w *watch, s *server, mapped bool) {
 func netns(t testing.TB) uint64 {
 	t.Helper()
 	var st unix.Stat_t
-	must(t, unix.Stat("/proc/self/ns/net", &st))
+	must(t, unix.Stat("/proc/thread-self/ns/net", &st))
 	return st.Ino
 }
 

@@ -221,7 +221,9 @@ func TestOpenFailsHalfWay(t *testing.T) {
 			break
 		}
 		failures++
-		if !errors.Is(err, unix.EMFILE) && !strings.Contains(err.Error(), "too many open files") {
+		if !errors.Is(err, unix.EMFILE) && !strings.Contains(err.Error(), "too many open files") &&
+			// The library's own look at what the kernel can do ran out of files.
+			!strings.Contains(err.Error(), "not supported (requires") {
 			t.Errorf("with %d files: %v", more, err)
 		}
 		if got := entries(t, "/proc/self/fd"); got > files {

@@ -14,7 +14,7 @@ var (
 
 // The defaults of Config.
 const (
-	DefaultAttachTimeout = 90 * time.Second
+	DefaultAttachTimeout = 5 * time.Minute
 	DefaultGrace         = 2 * time.Second
 )
 

@@ -1,0 +1,75 @@
+package bpf
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/snattop/snattop/probe/count"
+)
+
+// one returns the only open connection that is followed, apart from those given.
+func one(t *testing.T, c *Counter, but ...uint64) (key uint64, conn countConn) {
+	t.Helper()
+	n := 0
+	var k uint64
+	var v countConn
+	it := c.maps.Conns.Iterate()
+next:
+	for it.Next(&k, &v) {
+		for _, b := range but {
+			if k == b {
+				continue next
+			}
+		}
+		key, conn = k, v
+		n++
+	}
+	must(t, it.Err())
+	if n != 1 {
+		t.Fatalf("%d connections are followed", n)
+	}
+	return key, conn
+}
+
+// Nobody can make the kernel hide a change of state, so that what was remembered
+// before one is put back by hand.
+func TestCheck(t *testing.T) {
+	w := newWatch(t, fresh(t, Config{Rows: 64, Conns: 64}))
+	s := serve(t, loopback(), 64)
+	kept, keptOther := s.pair(false)
+	keptKey, keptConn := one(t, w.c)
+	client, accepted := s.pair(false)
+	key, conn := one(t, w.c, keptKey)
+	must(t, abort(client), abort(accepted))
+	w.want("both", s.at, count.Gauges{Established: 1}, count.Events{Opens: 2, Closes: 1, Resets: 1, ResetsOut: 1})
+	row := &w.c.table.rows[conn.Row]
+	ended := count.Events{Opens: 2, Closes: 2, Resets: 1, ResetsOut: 1}
+
+	t.Log("one that has ended unseen")
+	must(t, w.c.maps.Conns.Put(&key, &conn))
+	atomic.AddUint32(&row.Established, 1)
+	must(t, w.c.Check())
+	w.read()
+	if g, _ := w.to(s.at); g != (count.Gauges{Established: 2}) {
+		t.Errorf("the first check was believed: %+v", g)
+	}
+	must(t, w.c.Check())
+	w.want("ended", s.at, count.Gauges{Established: 1}, ended)
+
+	t.Log("one that was established unseen")
+	keptConn.Phase = 1
+	must(t, w.c.maps.Conns.Put(&keptKey, &keptConn))
+	atomic.AddUint32(&row.SynSent, 1)
+	atomic.AddUint32(&row.Established, ^uint32(0))
+	for range 5 {
+		must(t, w.c.Check())
+	}
+	ended.Opens++
+	w.want("established", s.at, count.Gauges{Established: 1}, ended)
+	if n, err := w.c.Mended(); err != nil || n != 2 {
+		t.Errorf("%d mended, %v", n, err)
+	}
+	must(t, abort(kept), abort(keptOther))
+	ended.Closes, ended.Resets, ended.ResetsOut = 3, 2, 2
+	w.want("the last", s.at, count.Gauges{}, ended)
+}
