@@ -75,10 +75,9 @@ func snapshots(b *testing.B, title string, c *crowd, names []string) snapshotTim
 			firsts[name] = append(firsts[name], pace{m.at.Sub(p.began), cpu(b, p.cmd.Process.Pid)})
 			peaks[name] = append(peaks[name], p.peakRSS(b))
 			p.stop(b)
-			if n, pods, all := c.seen(m.Tick); n != crowdSockets {
-				b.Errorf("%s: %d of %d sockets have a process, %d a pod, %d were seen at all; lost %+v, problems %v",
-					name, n, crowdSockets, pods, all, m.Tick.Loss, m.Tick.Problems)
-				short[name] = n
+			if s := c.seen(m.Tick); s.named != crowdSockets {
+				b.Errorf("%s: of %d sockets %+v; lost %+v, problems %v", name, crowdSockets, s, m.Tick.Loss, m.Tick.Problems)
+				short[name] = s.named
 			}
 			ticks[name] = append(ticks[name], time.Duration(m.Tick.Cost.WallNanos))
 		}
@@ -131,9 +130,11 @@ func (s snapshotTimes) against(b *testing.B, peer peerTime) {
 	}
 }
 
-// seen counts the connections of the crowd in a tick: those with their pod and
-// process, those with their pod, and all.
-func (c *crowd) seen(t *wire.Tick) (attributed, inPods, all int) {
+// sight is how many connections of a crowd are in a tick: at all, with their
+// pod, with the number of a process of that pod, and with its name as well.
+type sight struct{ all, inPods, withPID, named int }
+
+func (c *crowd) seen(t *wire.Tick) (s sight) {
 	ours := make(map[string]string)
 	for _, p := range c.pods {
 		ours[p.uid] = p.container
@@ -146,19 +147,23 @@ func (c *crowd) seen(t *wire.Tick) (attributed, inPods, all int) {
 		if r.Port != crowdPort {
 			continue
 		}
-		all += int(r.Established)
+		s.all += int(r.Established)
 		container := containers[r.Owner]
 		if container == "" {
 			continue
 		}
-		inPods += int(r.Established)
+		s.inPods += int(r.Established)
 		for _, p := range r.Processes {
-			if p.PID != 0 && p.Command != "" && p.ContainerID == container {
-				attributed += int(p.Established)
+			if p.PID == 0 || p.ContainerID != container {
+				continue
+			}
+			s.withPID += int(p.Established)
+			if p.Command != "" {
+				s.named += int(p.Established)
 			}
 		}
 	}
-	return attributed, inPods, all
+	return s
 }
 
 // peerTime is what somebody else's program took.
