@@ -85,7 +85,8 @@ func (s *sampler) identify(now time.Time, v *survey, p *person, row *count.Row) 
 		return
 	}
 	p.command = row.Command
-	if q := s.alive(now, p); q != nil {
+	q, looked := s.alive(now, p)
+	if q != nil {
 		p.owner = q.owner
 		if comm := s.list.comm(q.pid); comm != "" {
 			p.command = comm
@@ -95,23 +96,27 @@ func (s *sampler) identify(now time.Time, v *survey, p *person, row *count.Row) 
 	case !p.owner.Zero():
 		p.sure = true
 	case host:
-		p.sure = true
+		p.sure = looked // else another snapshot has time for it
 	case ns != nil:
 		p.owner, p.command, p.sure = ns.owner, ns.command, true
 	}
 }
 
-// alive returns the process of a person if it still lives where it connected.
-func (s *sampler) alive(now time.Time, p *person) *process {
-	if p.pid == 0 || s.people.looks >= maxLooks {
-		return nil
+// alive returns the process of a person if it still lives where it connected,
+// and whether there was time to look.
+func (s *sampler) alive(now time.Time, p *person) (q *process, looked bool) {
+	if p.pid == 0 {
+		return nil, true
+	}
+	if s.people.looks >= maxLooks {
+		return nil, false
 	}
 	s.people.looks++
-	q := s.list.one(int(p.pid), now)
+	q = s.list.one(int(p.pid), now)
 	if q == nil || q.netns != p.netns {
-		return nil
+		return nil, true
 	}
-	return q
+	return q, true
 }
 
 // process returns the number of a person's process.
@@ -119,14 +124,16 @@ func (s *sampler) process(now time.Time, p *person, row *count.Row) uint32 {
 	if p.ref != 0 || p.pid == 0 {
 		return p.ref
 	}
-	info := procInfo{pid: p.pid, owner: p.owner}
+	// A process that is gone has no start any more; its cgroup tells it from
+	// another that had the same PID.
+	info := procInfo{pid: p.pid, start: 1<<63 | p.cgroup, owner: p.owner}
 	if by, ok := s.cgroups.owner(p.cgroup); ok && by.ContainerID != "" {
 		info.owner = by
 	}
 	if row.Command != "" {
 		info.command = "[" + row.Command + "]"
 	}
-	if q := s.alive(now, p); q != nil {
+	if q, _ := s.alive(now, p); q != nil {
 		info.start = q.start
 		if command := s.list.command(q.pid); command != "" {
 			info.command = command

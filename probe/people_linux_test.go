@@ -150,8 +150,9 @@ func TestLooksAreBounded(t *testing.T) {
 	looks := 0
 	s.list = newProcessList(dir)
 	for i := range 2 * maxLooks {
-		if s.alive(time.Unix(1, 0), &person{identity: identity{netns: 1, pid: uint32(i + 1)}}) != nil {
-			t.Fatal("somebody lives in an empty folder")
+		q, looked := s.alive(time.Unix(1, 0), &person{identity: identity{netns: 1, pid: uint32(i + 1)}})
+		if q != nil || looked != (i < maxLooks) {
+			t.Fatalf("look %d in an empty folder: %+v, %t", i, q, looked)
 		}
 		looks = s.people.looks
 	}
@@ -187,7 +188,7 @@ func TestPIDsAreReused(t *testing.T) {
 		t.Errorf("the one that connected is called %q", p.command)
 	}
 	p := s.people.meet(identity{row.NetNS, row.Cgroup, row.PID})
-	if got := s.procs.get(s.process(time.Unix(1, 0), p, &row)); got.command != "[old]" || got.start != 0 {
+	if got := s.procs.get(s.process(time.Unix(1, 0), p, &row)); got.command != "[old]" || got.start != 1<<63 {
 		t.Errorf("it is told as %+v", got)
 	}
 }

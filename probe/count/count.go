@@ -95,6 +95,6 @@ type Reading struct {
 	Rows []Row
 	// Lost counts events that could not be counted, since the start.
 	Lost uint64
-	// Problems are sentences about what was not seen since the last reading.
+	// Problems are sentences about what is not seen, for as long as that holds.
 	Problems []string
 }
