@@ -133,7 +133,8 @@ func (s *sampler) process(now time.Time, p *person, row *count.Row) uint32 {
 	if row.Command != "" {
 		info.command = "[" + row.Command + "]"
 	}
-	if q, _ := s.alive(now, p); q != nil {
+	q, looked := s.alive(now, p)
+	if q != nil {
 		info.start = q.start
 		if command := s.list.command(q.pid); command != "" {
 			info.command = command
@@ -142,6 +143,9 @@ func (s *sampler) process(now time.Time, p *person, row *count.Row) uint32 {
 			info.owner = q.owner
 		}
 	}
-	p.ref = s.procs.ref(info)
-	return p.ref
+	ref := s.procs.ref(info)
+	if looked {
+		p.ref = ref // else another snapshot has time for it
+	}
+	return ref
 }

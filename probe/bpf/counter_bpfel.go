@@ -14,11 +14,12 @@ import (
 )
 
 type countConn struct {
-	_     structs.HostLayout
-	Since uint64
-	Row   uint32
-	Phase uint16
-	Doubt uint16
+	_       structs.HostLayout
+	Since   uint64
+	Row     uint32
+	Phase   uint8
+	Passive uint8
+	Doubt   uint16
 }
 
 type countListener struct {
@@ -61,13 +62,6 @@ type countRowKey struct {
 	Zero   [3]uint16
 }
 
-type countSeen struct {
-	_     structs.HostLayout
-	Sock  uint64
-	State uint64
-	Rest  [6]uint64
-}
-
 type countWait struct {
 	_       structs.HostLayout
 	Row     uint32
@@ -89,18 +83,17 @@ const (
 	countProgCheck        = "check"
 	countProgFound        = "found"
 	countProgHolding      = "holding"
+	countProgOnDestroy    = "on_destroy"
 	countProgOnResetIn    = "on_reset_in"
 	countProgOnResetOut   = "on_reset_out"
 	countProgOnRetransmit = "on_retransmit"
 	countProgOnState      = "on_state"
-	countProgOnStateAgain = "on_state_again"
 	countVarHz            = "hz"
 	countVarLostConns     = "lost_conns"
 	countVarLostRows      = "lost_rows"
 	countVarMended        = "mended"
 	countVarNodeLevel     = "node_level"
 	countVarNodePidns     = "node_pidns"
-	countVarSeen          = "seen"
 	countVarSockets       = "sockets"
 	countVarUnseeded      = "unseeded"
 )
@@ -150,11 +143,11 @@ type countProgramSpecs struct {
 	Check        *ebpf.ProgramSpec `ebpf:"check"`
 	Found        *ebpf.ProgramSpec `ebpf:"found"`
 	Holding      *ebpf.ProgramSpec `ebpf:"holding"`
+	OnDestroy    *ebpf.ProgramSpec `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.ProgramSpec `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
 	OnState      *ebpf.ProgramSpec `ebpf:"on_state"`
-	OnStateAgain *ebpf.ProgramSpec `ebpf:"on_state_again"`
 }
 
 // countMapSpecs contains maps before they are loaded into the kernel.
@@ -181,7 +174,6 @@ type countVariableSpecs struct {
 	Mended    *ebpf.VariableSpec `ebpf:"mended"`
 	NodeLevel *ebpf.VariableSpec `ebpf:"node_level"`
 	NodePidns *ebpf.VariableSpec `ebpf:"node_pidns"`
-	Seen      *ebpf.VariableSpec `ebpf:"seen"`
 	Sockets   *ebpf.VariableSpec `ebpf:"sockets"`
 	Unseeded  *ebpf.VariableSpec `ebpf:"unseeded"`
 }
@@ -239,7 +231,6 @@ type countVariables struct {
 	Mended    *ebpf.Variable `ebpf:"mended"`
 	NodeLevel *ebpf.Variable `ebpf:"node_level"`
 	NodePidns *ebpf.Variable `ebpf:"node_pidns"`
-	Seen      *ebpf.Variable `ebpf:"seen"`
 	Sockets   *ebpf.Variable `ebpf:"sockets"`
 	Unseeded  *ebpf.Variable `ebpf:"unseeded"`
 }
@@ -251,11 +242,11 @@ type countPrograms struct {
 	Check        *ebpf.Program `ebpf:"check"`
 	Found        *ebpf.Program `ebpf:"found"`
 	Holding      *ebpf.Program `ebpf:"holding"`
+	OnDestroy    *ebpf.Program `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.Program `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
 	OnState      *ebpf.Program `ebpf:"on_state"`
-	OnStateAgain *ebpf.Program `ebpf:"on_state_again"`
 }
 
 func (p *countPrograms) Close() error {
@@ -263,11 +254,11 @@ func (p *countPrograms) Close() error {
 		p.Check,
 		p.Found,
 		p.Holding,
+		p.OnDestroy,
 		p.OnResetIn,
 		p.OnResetOut,
 		p.OnRetransmit,
 		p.OnState,
-		p.OnStateAgain,
 	)
 }
 

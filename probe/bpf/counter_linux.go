@@ -148,7 +148,7 @@ func (c *Counter) fill() error {
 
 // attach starts the counting. The links hold the programs.
 func (c *Counter) attach(p *countPrograms) (err error) {
-	programs := []*ebpf.Program{p.OnState, p.OnStateAgain, p.OnRetransmit, p.OnResetIn, p.OnResetOut}
+	programs := []*ebpf.Program{p.OnState, p.OnDestroy, p.OnRetransmit, p.OnResetIn, p.OnResetOut}
 	defer func() {
 		for _, prog := range programs {
 			err = errors.Join(err, prog.Close())

@@ -52,7 +52,9 @@ struct conn {
 	// since is when it was established, in ns; 0 when it was found so.
 	__u64 since;
 	__u32 row;
-	__u16 phase;
+	__u8 phase;
+	// passive means that the other side closed first.
+	__u8 passive;
 	// doubt is not 0 when the last check found the socket elsewhere.
 	__u16 doubt;
 };
@@ -318,6 +320,12 @@ static __always_inline void failed(struct row *row, struct sock *sk)
 		add(row->no_port, 1); // inet_hash_connect found none
 }
 
+// broken reports whether an error of a socket is what a reset leaves behind.
+static __always_inline bool broken(int err)
+{
+	return err == ECONNRESET || err == EPIPE || err == ECONNREFUSED || err == ECONNABORTED;
+}
+
 // waits_on reports whether a connection goes on into TIME_WAIT (tcp_time_wait),
 // which is a socket of its own without further transitions. A program that
 // aborts a half closed one has not let go of the socket yet, and no FIN came.
@@ -335,7 +343,7 @@ static __always_inline void closed(struct row *row, struct sock *sk, int oldstat
 	int err = sk->sk_err;
 
 	add(row->closes, 1);
-	if (err == ECONNRESET || err == EPIPE || err == ECONNREFUSED || err == ECONNABORTED) {
+	if (broken(err)) {
 		add(row->resets, 1);
 	} else if (!err && waits_on(sk, oldstate)) {
 		add(row->time_waits, 1);
@@ -418,15 +426,20 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	// Whoever reads a row in the middle must not find it idle: what a connection
 	// becomes is counted before it ceases to be what it was.
 	if (phase == NONE) {
-		if (was == ATTEMPTING)
+		if (phase_of(oldstate) == ATTEMPTING) {
 			failed(row, sk);
-		else
+		} else {
+			if (was == ATTEMPTING)
+				add(row->opens, 1); // that was not seen
 			closed(row, sk, oldstate, conn->since);
+		}
 	} else {
 		if (was == ATTEMPTING) {
 			add(row->opens, 1);
 			conn->since = bpf_ktime_get_ns();
 		}
+		if (newstate == TCP_CLOSE_WAIT)
+			conn->passive = 1;
 		gauge(row, phase, 1);
 	}
 	gauge(row, was, -1);
@@ -435,49 +448,57 @@ out:
 		bpf_map_delete_elem(&conns, &id);
 }
 
-// seen is the change that on_state dealt with last on each processor; sock is 0
-// while it runs. Every slot has a cache line of its own; processors may share
-// one, as no two of them ever deal with the same change.
-enum { SLOTS = 128 };
-struct seen {
-	__u64 sock, state;
-	__u64 rest[6];
-};
-volatile struct seen seen[SLOTS];
-
-static __always_inline volatile struct seen *seen_here(void)
-{
-	return &seen[bpf_get_smp_processor_id() & (SLOTS - 1)];
-}
-
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
-	volatile struct seen *here = seen_here();
-
-	here->sock = 0;
 	if (newstate == TCP_SYN_SENT)
 		begin(sk);
 	else
 		follow(sk, oldstate, newstate);
-	here->state = newstate;
-	here->sock = (__u64)sk;
 	return 0;
 }
 
-// on_state_again sees what on_state could not. The kernel does not run a program
+// on_destroy ends what on_state could not. The kernel does not run a program
 // that it has interrupted on the same processor (bpf_trace_run): a packet that
-// comes while on_state runs for a system call would go by unseen. It cannot have
-// interrupted both. A connection begins with a system call, which interrupts
-// nothing.
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state_again, struct sock *sk, int oldstate, int newstate)
+// comes while on_state runs for a system call changes states unseen. A socket is
+// destroyed after it was closed (inet_csk_destroy_sock), so that whoever is
+// still remembered then was not seen to end. Connections begin with a system
+// call, which interrupts nothing.
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
 {
-	volatile struct seen *here = seen_here();
+	struct tcp_sock *tcp = (void *)sk;
+	__u64 id = (__u64)sk;
+	struct conn *conn;
+	struct row *row;
+	int err;
+	__u32 was;
 
-	if (newstate == TCP_SYN_SENT || (here->sock == (__u64)sk && here->state == newstate))
+	conn = bpf_map_lookup_elem(&conns, &id);
+	if (!conn)
 		return 0;
-	follow(sk, oldstate, newstate);
+	row = row_at(conn->row);
+	was = conn->phase;
+	if (!row || was == NONE)
+		goto out;
+	conn->phase = NONE;
+	err = sk->sk_err;
+	// The answer to a SYN acknowledges it.
+	if (was == ATTEMPTING && !BPF_CORE_READ(tcp, bytes_acked)) {
+		failed(row, sk);
+	} else {
+		if (was == ATTEMPTING)
+			add(row->opens, 1);
+		add(row->closes, 1);
+		if (broken(err))
+			add(row->resets, 1);
+		else if (!err && was == CLOSING && !conn->passive)
+			add(row->time_waits, 1);
+		life(row, conn->since);
+	}
+	gauge(row, was, -1);
+out:
+	bpf_map_delete_elem(&conns, &id);
 	return 0;
 }
 
@@ -647,25 +668,22 @@ const volatile __u32 hz = 250;
 // sockets counts what the seeding met, unseeded what did not fit.
 volatile __u64 sockets, unseeded;
 
+// tcp_sock_of returns the TCP socket of an open file. The file's own fields need
+// no helper to read.
 static __always_inline struct sock *tcp_sock_of(struct file *file)
 {
 	struct socket *socket;
 	struct sock *sk;
 
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	if (file->f_inode->i_sb->s_magic != SOCKFS_MAGIC)
 		return NULL;
-	socket = (struct socket *)BPF_CORE_READ(file, private_data);
+	socket = file->private_data;
 	if (!socket)
 		return NULL;
 	sk = BPF_CORE_READ(socket, sk);
-	if (!sk || BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return NULL;
-	switch (BPF_CORE_READ(sk, __sk_common.skc_family)) {
-	case AF_INET:
-	case AF_INET6:
-		return sk;
-	}
-	return NULL;
+	return sk;
 }
 
 // holding notes the first process of each socket. Its first call tells where
@@ -693,7 +711,7 @@ int holding(struct bpf_iter__task_file *ctx)
 	sk = tcp_sock_of(file);
 	if (!sk)
 		return 0;
-	pid = task_pid(task);
+	pid = node_level ? task_pid(task) : task->tgid;
 	if (!pid)
 		return 0;
 	id = (__u64)sk;

@@ -127,6 +127,7 @@ struct sock {
 /* A struct sock at its beginning, for ever. */
 struct tcp_sock {
 	__u32 segs_out;
+	__u64 bytes_acked;
 };
 
 struct timer_list {
@@ -174,6 +175,7 @@ struct pid {
 };
 
 struct task_struct {
+	int tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	char comm[16];
