@@ -105,6 +105,7 @@ func elsewhere(t *testing.T, fn func() error) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
+		defer close(done)      // also when fn fails the test
 		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
