@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/thread"
 )
 
 // manyNamespaces makes network namespaces that are bound below a root, each
@@ -26,7 +28,7 @@ func manyNamespaces(b *testing.B, root string, n, conns int) {
 	held := &opened{}
 	b.Cleanup(held.abort)
 	done := make(chan error, 1)
-	onOwnThread(func() {
+	thread.Own(func() {
 		done <- func() error {
 			for i := range n {
 				path := filepath.Join(dir, fmt.Sprintf("pod%d", i))

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/thread"
 )
 
 // namespace is one network namespace of the node.
@@ -58,34 +59,11 @@ var (
 
 func newNSThread() *nsThread {
 	t := &nsThread{jobs: make(chan nsJob), done: make(chan struct{})}
-	onOwnThread(func() {
+	thread.Own(func() {
 		defer close(t.done)
 		t.serve()
 	})
 	return t
-}
-
-// onOwnThread runs fn in a goroutine that is alone on its OS thread; the thread
-// ends with it. It is never the process's first thread: that one cannot end,
-// and /proc/self is what it sees, so that the whole process would seem to have
-// moved.
-func onOwnThread(fn func()) {
-	go func() {
-		runtime.LockOSThread() // never unlocked: the runtime ends the thread
-		if unix.Gettid() != unix.Getpid() {
-			fn()
-			return
-		}
-		// Hold the first thread until the other goroutine has another.
-		settled := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(settled)
-			fn()
-		}()
-		<-settled
-		runtime.UnlockOSThread()
-	}()
 }
 
 func (t *nsThread) serve() {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/thread"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -258,7 +259,7 @@ func TestOwnThreadIsNotTheFirst(t *testing.T) {
 	const n = 50
 	tids, held := make(chan int, n), make(chan struct{})
 	for range n {
-		onOwnThread(func() {
+		thread.Own(func() {
 			tids <- unix.Gettid()
 			<-held
 		})
@@ -311,7 +312,7 @@ func boundNamespace(t *testing.T, root string, n int) (inode uint64, to netip.Ad
 	}
 	conns, lacking := newOpened(t), false
 	done := make(chan error, 1)
-	onOwnThread(func() {
+	thread.Own(func() {
 		done <- func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 				lacking = true

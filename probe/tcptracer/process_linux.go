@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/thread"
 )
 
 // linuxProcess is a process with an OS thread of its own. That thread starts
@@ -28,7 +29,7 @@ type linuxProcess struct {
 func startProcess(l launch) (process, error) {
 	p := &linuxProcess{gone: make(chan struct{})}
 	started := make(chan error, 1)
-	onOwnThread(func() {
+	thread.Own(func() {
 		err := p.start(l)
 		started <- err
 		if err == nil {
@@ -116,28 +117,6 @@ func (p *linuxProcess) status() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.how
-}
-
-// onOwnThread runs fn in a goroutine that is alone on its OS thread; the thread
-// ends with it. It is never the process's first thread, which cannot end and is
-// what /proc/self shows.
-func onOwnThread(fn func()) {
-	go func() {
-		runtime.LockOSThread() // never unlocked: the runtime ends the thread
-		if unix.Gettid() != unix.Getpid() {
-			fn()
-			return
-		}
-		// Hold the first thread until the other goroutine has another.
-		settled := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(settled)
-			fn()
-		}()
-		<-settled
-		runtime.UnlockOSThread()
-	}()
 }
 
 // pipeSize is how much a tool may print while nobody reads; unprivileged users
