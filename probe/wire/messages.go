@@ -120,6 +120,10 @@ type Owner struct {
 	Unit string `cbor:"6,keyasint,omitempty"`
 	// IPs are the addresses inside the namespace, loopback left out.
 	IPs []netip.Addr `cbor:"7,keyasint,omitempty"`
+	// LocalPorts is how many local ports the namespace has to connect from: the
+	// size of net.ipv4.ip_local_port_range, which serves IPv6 as well, without
+	// those in net.ipv4.ip_local_reserved_ports; 0 when that is not known.
+	LocalPorts uint32 `cbor:"8,keyasint,omitempty"`
 }
 
 // Row is one destination of one owner. Gauges are absolute; events count what
@@ -134,8 +138,8 @@ type Row struct {
 	Port     uint16     `cbor:"5,keyasint,omitempty"`
 
 	// Established, Closing (FIN-WAIT-1/2, CLOSE-WAIT, CLOSING, LAST-ACK),
-	// SynSent and TimeWait are gauges of sockets; for UDP, Established counts
-	// tracked flows.
+	// SynSent and TimeWait are gauges of sockets. For UDP, Established counts
+	// all tracked flows, and SynSent those of them that nobody has answered.
 	Established uint32 `cbor:"6,keyasint,omitempty"`
 	Closing     uint32 `cbor:"7,keyasint,omitempty"`
 	SynSent     uint32 `cbor:"8,keyasint,omitempty"`
@@ -173,7 +177,21 @@ type Row struct {
 	ResetsOut uint32 `cbor:"22,keyasint,omitempty"`
 	// Lives is how long the connections of Closes had been established.
 	Lives []Life `cbor:"23,keyasint,omitempty"`
+
+	// Silent are gauges of those of Established through which no packet has
+	// passed for a while, in either direction; acknowledgements and keep-alives
+	// are packets too, since they refresh the idle timer of a balancer. Index i
+	// counts flows that have been silent for 2^i minutes or more and for less
+	// than 2^(i+1), the last of SilentBuckets those silent for longer as well.
+	// The list ends with its last number that is not 0. None means that no flow
+	// is silent, or that the collector cannot tell; the sum is never more than
+	// Established.
+	Silent []uint32 `cbor:"24,keyasint,omitempty"`
 }
+
+// SilentBuckets is the number of buckets of silence: 1, 2, 4, 8, 16, 32, 64
+// minutes and more.
+const SilentBuckets = 7
 
 // LifeBuckets is the number of buckets of a histogram of lives.
 const LifeBuckets = 24
