@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
@@ -26,6 +27,11 @@ type Snapshot struct {
 	Problem string
 	// Done means that the source has ended (a recording was read to its end).
 	Done bool
+	// Cloud is what the cloud measures; nil when it was not asked or has not
+	// answered yet.
+	Cloud *cloud.Reading
+	// Timers are those that ports are cooled by.
+	Timers snat.Timers
 }
 
 // Node returns the node of that name, or nil.
@@ -118,15 +124,28 @@ type Node struct {
 	// second; 0 when it is not known.
 	ProbeCPU float64
 
-	Budget  snat.Budget
-	Verdict snat.Verdict
-	Why     []string
+	Budget snat.Budget
+	// BudgetWas is the last change of the budget while it was watched; nil
+	// when it has not changed.
+	BudgetWas *BudgetChange
+	Verdict   snat.Verdict
+	Why       []string
+	// Full are the destinations towards which no port is left.
+	Full []snat.Dest
+	// FullIn is when the budget is used up if it goes on as it does: 0 means
+	// now, nil that it is not known or that it does not fill.
+	FullIn *time.Duration
+	// Measured is what the cloud says of this node; nil when it says nothing.
+	Measured *cloud.NodeReading
 	Counts
 	// Trend is the ports estimate over the last minutes, oldest first, one
 	// value every TrendStep.
 	Trend []int
 	// Conntrack is the node's own table; nil when it could not be read.
 	Conntrack *wire.Conntrack
+	// ConntrackLost is what that table loses, in events a second; nil when it
+	// could not be read twice.
+	ConntrackLost *ConntrackLoss
 	// Tracked is who opened the connections in that table, most first; empty
 	// where the probe does not tell.
 	Tracked []TrackedSource
@@ -134,6 +153,15 @@ type Node struct {
 	// Owners is worst first: by estimate, then open, then name.
 	Owners []*Owner
 }
+
+// BudgetChange is a budget that became another.
+type BudgetChange struct {
+	At       time.Time
+	From, To snat.Budget
+}
+
+// ConntrackLoss is what a connection tracking table loses, in events a second.
+type ConntrackLoss struct{ InsertFailed, Drop, EarlyDrop float64 }
 
 // TrendStep is the time between two values of a node's trend.
 const TrendStep = 5 * time.Second
@@ -161,6 +189,12 @@ type Owner struct {
 	// Containers are names where the watch told them, else short IDs.
 	Containers []string
 	Phase      string
+	// OwnEgress says why none of its flows uses a port of the node; empty when
+	// they do.
+	OwnEgress string
+	// LocalPorts is how many local ports its network namespace has for
+	// outbound connections to one destination; 0 when it is not known.
+	LocalPorts int
 
 	Counts
 	// Dests is worst first: eligible, open + attempting + cooling, address.
@@ -186,6 +220,21 @@ type Counts struct {
 	// Open is established and closing flows; Trying is SYNs without an
 	// answer; Cooling is closed flows whose port is probably still held.
 	Open, Trying, Cooling int
+	// Waiting are those of Trying that have been without an answer for some
+	// ticks: not merely on their way.
+	Waiting int
+	// Abandoned are attempts that ended without an answer and whose port may
+	// still be held.
+	Abandoned int
+	// UDP are the ports of the UDP pool.
+	UDP snat.Ports
+	// Silent is nil when the collector cannot see it.
+	Silent *Silence
+	// OpenTrend is Open over the last minutes, oldest first, one value every
+	// TrendStep.
+	OpenTrend []int
+	// Levels are how the numbers have stood over the last half minute.
+	Levels Levels
 	// EstablishedPublic is the seeds' count: TCP sockets in ESTABLISHED to a
 	// public address. SynSentPublic likewise for SYN_SENT.
 	EstablishedPublic, SynSentPublic int
@@ -208,7 +257,19 @@ type Dest struct {
 	Name string
 	snat.Class
 
+	// SynSent of UDP are flows that nobody has answered.
 	Established, Closing, SynSent, TimeWait, Cooling int
+	// Waiting and Abandoned are as in Counts.
+	Waiting, Abandoned int
+	// Endpoints are the public addresses behind a Service's: where the ports
+	// are really used.
+	Endpoints []netip.AddrPort
+	// Silent is nil when the collector cannot see it.
+	Silent *Silence
+	// OpenTrend is Open over the last minutes, oldest first, one value every
+	// TrendStep; nil for destinations that never had many.
+	OpenTrend []int
+	Levels    Levels
 
 	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
 	// Trouble and Lives are nil when the collector cannot see them, and for

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"math"
+	"time"
+)
+
+// Level is how a number has stood over about the last half minute: its mean
+// over time and how far it swung around that. Older times count ever less.
+// It is what "less", "same" and "more" are judged by.
+type Level struct {
+	Mean float64
+	// SD is the standard deviation over time.
+	SD float64
+	// Over is the time that it was watched for; 0 when it is not known.
+	Over time.Duration
+}
+
+// Levels are those of an owner, a node or a destination. Ports is empty for
+// destinations.
+type Levels struct {
+	Ports Level
+	Open  Level
+	// Opens and Fails are events a second.
+	Opens, Fails Level
+}
+
+// levelMemory is the time constant of levels: long enough for a load's own
+// swing to show, short enough to follow a change within a minute.
+const levelMemory = 30 * time.Second
+
+// level is the changing side of a Level. The value holds until the next one.
+type level struct {
+	value     float64
+	at, began time.Time
+	// sum, squares and weight are of the past, faded.
+	sum, squares, weight float64
+}
+
+// note says that the number has been value since now.
+func (l *level) note(value float64, now time.Time) {
+	if l.began.IsZero() {
+		l.began = now
+	} else {
+		l.fold(now)
+	}
+	l.value, l.at = value, now
+}
+
+// fold counts the value for the time that it has held.
+func (l *level) fold(now time.Time) {
+	dt := now.Sub(l.at)
+	if dt <= 0 {
+		return
+	}
+	share := -math.Expm1(-dt.Seconds() / levelMemory.Seconds())
+	l.sum = l.sum*(1-share) + l.value*share
+	l.squares = l.squares*(1-share) + l.value*l.value*share
+	l.weight = l.weight*(1-share) + share
+	l.at = now
+}
+
+// level returns what is known now.
+func (l *level) level(now time.Time) Level {
+	if l.began.IsZero() {
+		return Level{}
+	}
+	l.fold(now)
+	if l.weight <= 0 {
+		return Level{Mean: l.value}
+	}
+	mean := l.sum / l.weight
+	return Level{Mean: mean, SD: math.Sqrt(max(l.squares/l.weight-mean*mean, 0)), Over: now.Sub(l.began)}
+}
