@@ -12,25 +12,15 @@ import (
 // configureGateway makes the gateway a router that translates.
 func (g *Ground) configureGateway(ctx context.Context) error {
 	gw := g.dirs.netns(nsGateway)
-	seconds := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-	hold, reset, idle := seconds(g.opts.Hold), seconds(g.opts.HoldReset), seconds(g.opts.Idle)
-	udp := seconds(g.opts.IdleUDP)
 	if err := gw.sysctl(map[string]string{
 		"net/ipv4/ip_forward":             "1",
 		"net/ipv6/conf/all/forwarding":    "1",
 		"net/ipv4/conf/all/rp_filter":     "0",
 		"net/ipv4/conf/default/rp_filter": "0",
-		// A port is held from the first FIN on, whatever the rest of the
-		// close does.
-		"net/netfilter/nf_conntrack_tcp_timeout_established": idle,
-		"net/netfilter/nf_conntrack_tcp_timeout_fin_wait":    hold,
-		"net/netfilter/nf_conntrack_tcp_timeout_close_wait":  hold,
-		"net/netfilter/nf_conntrack_tcp_timeout_last_ack":    hold,
-		"net/netfilter/nf_conntrack_tcp_timeout_time_wait":   hold,
-		"net/netfilter/nf_conntrack_tcp_timeout_close":       reset,
-		"net/netfilter/nf_conntrack_udp_timeout":             udp,
-		"net/netfilter/nf_conntrack_udp_timeout_stream":      udp,
 	}); err != nil {
+		return err
+	}
+	if err := gw.sysctl(g.opts.holds().settings()); err != nil {
 		return err
 	}
 	if err := g.translate(ctx); err != nil {
@@ -44,8 +34,7 @@ func (g *Ground) configureGateway(ctx context.Context) error {
 // startGateway starts the gateway's one process, which see KeepHolds.
 func (g *Ground) startGateway() error {
 	gw := g.dirs.netns(nsGateway)
-	_, err := g.dirs.start(command{name: "holds", ns: &gw, argv: []string{g.dirs.program("ground"), "holds",
-		"--hold", g.opts.Hold.String(), "--reset", g.opts.HoldReset.String()}, env: []string{"GOMAXPROCS=1"}})
+	_, err := g.dirs.start(command{name: "holds", ns: &gw, argv: []string{g.dirs.program("ground"), "holds"}, env: []string{"GOMAXPROCS=1"}})
 	return err
 }
 

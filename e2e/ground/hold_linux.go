@@ -14,8 +14,14 @@ import (
 // balancer does. Left alone, the kernel evicts entries in TIME_WAIT and CLOSE
 // as soon as a new flow finds no free port; a balancer lets the new flow fail.
 // Entries with a fixed timeout are never evicted, so every entry is given one
-// the moment its flow ends.
-func KeepHolds(ctx context.Context, hold, reset time.Duration) error {
+// the moment its flow ends: what the namespace's own settings say then, so that
+// SetHolds is obeyed at once.
+func KeepHolds(ctx context.Context) error {
+	settings, err := openHoldSettings()
+	if err != nil {
+		return err
+	}
+	defer settings.close()
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return fmt.Errorf("opening a netlink socket: %w", err)
@@ -51,12 +57,19 @@ func KeepHolds(ctx context.Context, hold, reset time.Duration) error {
 		if err != nil {
 			return fmt.Errorf("reading a conntrack event: %w", err)
 		}
+		if len(endings) == 0 {
+			continue
+		}
+		fin, reset, err := settings.read()
+		if err != nil {
+			return err
+		}
 		for _, e := range endings {
-			lasts := hold
+			seconds := fin
 			if e.reset {
-				lasts = reset
+				seconds = reset
 			}
-			message := holdMessage(e, uint32(lasts/time.Second))
+			message := holdMessage(e, seconds)
 			// An entry that is already gone is answered with an error message,
 			// which is skipped like everything that is no event.
 			if err := unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {

@@ -19,6 +19,7 @@ const (
 	defaultPorts = 1024
 	defaultHold  = 240 * time.Second
 	defaultReset = 15 * time.Second
+	defaultHalf  = 4 * time.Minute
 	defaultIdle  = 30 * time.Minute
 	defaultUDP   = 4 * time.Minute
 	defaultPort  = 26443
@@ -37,6 +38,9 @@ type Options struct {
 	Hold time.Duration `json:"hold"`
 	// HoldReset is the same for connections that ended with RST; 15 s.
 	HoldReset time.Duration `json:"holdReset"`
+	// HalfOpen is how long it keeps the port of an attempt that nobody answers,
+	// counted from its last SYN; 4 min.
+	HalfOpen time.Duration `json:"halfOpen"`
 	// Idle is how long the gateway remembers a flow that says nothing; 30 min.
 	Idle time.Duration `json:"idle"`
 	// IdleUDP is the same for UDP, whose flows end in no other way; 4 min.
@@ -65,6 +69,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.HoldReset == 0 {
 		o.HoldReset = defaultReset
 	}
+	if o.HalfOpen == 0 {
+		o.HalfOpen = defaultHalf
+	}
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
 	}
@@ -83,10 +90,7 @@ func (o Options) withDefaults() (Options, error) {
 	if _, err := blockFor(0, o.Nodes, o.Ports); err != nil {
 		return o, err
 	}
-	if o.Hold < time.Second || o.HoldReset < time.Second || min(o.Idle, o.IdleUDP) < time.Second {
-		return o, fmt.Errorf("hold times below one second cannot be set in the kernel")
-	}
-	return o, nil
+	return o, o.holds().check()
 }
 
 // Dir is the directory that holds the state of the running ground:

@@ -28,6 +28,8 @@ const usage = `usage: ground COMMAND [options]
   truth        what the gateway's conntrack table says, as JSON
   set-block NODE PORTS
                grant a node a block of another size
+  set-holds [--fin D] [--reset D] [--halfopen D] [--idle D] [--udp D]
+               change how long the gateway keeps ports
   kubeconfig   print the kubeconfig's path
   kubectl ...  run kubectl as its administrator
   apply MANIFEST [NAME=VALUE ...]
@@ -66,7 +68,8 @@ func dispatch(ctx context.Context, args []string) error {
 	case "forward":
 		return forward(ctx, args)
 	case "holds":
-		return holds(ctx, args)
+		// The gateway's process that keeps ports held; up starts it.
+		return ground.KeepHolds(ctx)
 	case "node":
 		return node(args)
 	case "help", "-h", "--help":
@@ -100,6 +103,8 @@ func attached(ctx context.Context, g *ground.Ground, command string, args []stri
 			return fmt.Errorf("number of ports: %w", err)
 		}
 		return g.SetBlock(ctx, args[0], ports)
+	case "set-holds":
+		return setHolds(ctx, g, args)
 	case "kubeconfig":
 		fmt.Println(g.Kubeconfig())
 		return nil
@@ -139,6 +144,20 @@ func attached(ctx context.Context, g *ground.Ground, command string, args []stri
 	}
 }
 
+func setHolds(ctx context.Context, g *ground.Ground, args []string) error {
+	holds := g.Holds()
+	flags := flag.NewFlagSet("set-holds", flag.ContinueOnError)
+	flags.DurationVar(&holds.FIN, "fin", holds.FIN, "after FIN")
+	flags.DurationVar(&holds.Reset, "reset", holds.Reset, "after RST")
+	flags.DurationVar(&holds.HalfOpen, "halfopen", holds.HalfOpen, "after the last SYN without an answer")
+	flags.DurationVar(&holds.Idle, "idle", holds.Idle, "of a silent TCP flow")
+	flags.DurationVar(&holds.UDP, "udp", holds.UDP, "of a silent UDP flow")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return g.SetHolds(ctx, holds)
+}
+
 func up(ctx context.Context, args []string) error {
 	opts := ground.Options{Progress: os.Stderr}
 	flags := flag.NewFlagSet("up", flag.ContinueOnError)
@@ -146,6 +165,7 @@ func up(ctx context.Context, args []string) error {
 	flags.IntVar(&opts.Ports, "ports", 1024, "SNAT ports per node and protocol")
 	flags.DurationVar(&opts.Hold, "hold", 240*time.Second, "how long the gateway holds a port after FIN")
 	flags.DurationVar(&opts.HoldReset, "hold-reset", 15*time.Second, "how long after RST")
+	flags.DurationVar(&opts.HalfOpen, "hold-halfopen", 4*time.Minute, "how long after the last SYN of an attempt without an answer")
 	flags.DurationVar(&opts.Idle, "idle", 30*time.Minute, "how long the gateway remembers a silent flow")
 	flags.DurationVar(&opts.IdleUDP, "idle-udp", 4*time.Minute, "the same for UDP")
 	flags.BoolVar(&opts.Tunnel, "tunnel", false, "put the control plane beyond the gateway, with konnectivity")
@@ -185,17 +205,6 @@ func forward(ctx context.Context, args []string) error {
 		return err
 	}
 	return ground.Forward(ctx, *netns, *to, *listen, *portFile)
-}
-
-// holds is the gateway's process that keeps ports held; up starts it.
-func holds(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("holds", flag.ContinueOnError)
-	hold := flags.Duration("hold", 240*time.Second, "after FIN")
-	reset := flags.Duration("reset", 15*time.Second, "after RST")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	return ground.KeepHolds(ctx, *hold, *reset)
 }
 
 // node is the birth of a node, in two halves; up starts them.
