@@ -31,6 +31,7 @@ var modes = map[string]struct {
 	"churn":  {"opens a connection, uses it once and closes it", churn},
 	"pooled": {"keeps --conns connections and uses them over and over", pooled},
 	"udp":    {"sends packets from --conns sockets", udp},
+	"dns":    {"looks a name up before each connection, as churn makes them", dns},
 	"burst":  {"opens --max connections at once, closes them after --hold and ends", burst},
 	"server": {"accepts and echoes on --listen", server},
 	"client": {"the same as pooled, towards a server of this program", pooled},
@@ -40,6 +41,7 @@ var modes = map[string]struct {
 // settings are the flags.
 type settings struct {
 	listen    string
+	resolver  string
 	rate      float64
 	limit     int
 	conns     int
@@ -77,6 +79,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(mode, flag.ContinueOnError)
 	flags.StringVar(&dst, "dst", "", "destinations, ADDRESS:PORT with commas between; they take turns")
 	flags.StringVar(&s.listen, "listen", ":8080", "address of the server")
+	flags.StringVar(&s.resolver, "resolver", "", "ADDRESS:PORT of the name server that mode dns asks")
 	flags.Float64Var(&s.rate, "rate", 20, "new connections or requests per second")
 	flags.IntVar(&s.limit, "max", 2000, "largest number of connections held or attempted at a time")
 	flags.IntVar(&s.conns, "conns", 8, "connections of a pool, or sockets")
@@ -95,6 +98,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if dst == "" && mode != "server" && mode != "sleep" {
 		return errors.New("--dst is needed")
+	}
+	if s.resolver == "" && mode == "dns" {
+		return errors.New("--resolver is needed")
 	}
 	s.next = turns(strings.Split(dst, ","))
 	if s.procs > 1 {

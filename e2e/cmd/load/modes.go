@@ -138,19 +138,22 @@ func leak(ctx context.Context, s *settings) error {
 
 // churn uses every connection once.
 func churn(ctx context.Context, s *settings) error {
-	s.paced(ctx, func() {
-		c, err := s.dial(ctx, s.next())
-		if err != nil {
-			return
-		}
-		defer s.close(c)
-		_ = c.SetDeadline(time.Now().Add(s.timeout))
-		if _, err := io.WriteString(c, "GET / HTTP/1.0\r\n"); err == nil {
-			_, _ = c.Read(make([]byte, 512))
-			s.count.requests.Add(1)
-		}
-	})
+	s.paced(ctx, func() { s.once(ctx) })
 	return nil
+}
+
+// once opens a connection, uses it once and closes it.
+func (s *settings) once(ctx context.Context) {
+	c, err := s.dial(ctx, s.next())
+	if err != nil {
+		return
+	}
+	defer s.close(c)
+	_ = c.SetDeadline(time.Now().Add(s.timeout))
+	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\n"); err == nil {
+		_, _ = c.Read(make([]byte, 512))
+		s.count.requests.Add(1)
+	}
 }
 
 // pooled keeps connections and reuses them; a broken one is opened anew.
