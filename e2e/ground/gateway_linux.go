@@ -26,6 +26,9 @@ func (g *Ground) configureGateway(ctx context.Context) error {
 	if err := g.translate(ctx); err != nil {
 		return err
 	}
+	if err := g.countAttempts(ctx); err != nil {
+		return err
+	}
 	rules := "*nat\n-A POSTROUTING -o wan0 -j SNAT --to-source " + publicAddressIPv6 + "\nCOMMIT\n"
 	_, err := gw.run(ctx, rules, "ip6tables-restore")
 	return err
@@ -187,7 +190,7 @@ func (g *Ground) Truth(ctx context.Context) (Truth, error) {
 		return Truth{}, err
 	}
 	truth.Stats.Entries = entries
-	return truth, nil
+	return truth, g.attempts(ctx, truth.Nodes)
 }
 
 // WaitTruth polls the truth until it satisfies a condition; the condition's

@@ -44,6 +44,11 @@ type NodeTruth struct {
 	// Outside counts flows whose port is not in the block, left over from
 	// before the block was changed.
 	Outside int `json:"outside"`
+	// Passed and Refused are TCP SYNs since the ground came up: those that went
+	// on beyond the gateway, and those that found no free port. A SYN that is
+	// sent again counts again.
+	Passed  int `json:"passed"`
+	Refused int `json:"refused"`
 	// Destinations are sorted by ports held, most first.
 	Destinations []DestinationTruth `json:"destinations"`
 }
