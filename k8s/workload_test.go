@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +21,10 @@ func TestWorkloadOf(t *testing.T) {
 		}}}
 	}
 	hash := map[string]string{"pod-template-hash": "5fd9d0c"}
+	created := func(p *corev1.Pod, minutes int64) *corev1.Pod {
+		p.CreationTimestamp = metav1.NewTime(time.Unix(60*minutes, 0))
+		return p
+	}
 	static := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"kubernetes.io/config.mirror": "x"}}, Spec: corev1.PodSpec{NodeName: "n1"}}
 	tests := []struct {
 		name string
@@ -30,6 +36,14 @@ func TestWorkloadOf(t *testing.T) {
 		{"bare replica set", owned("apps/v1", "ReplicaSet", "checkout", nil), inventory.Workload{Kind: "ReplicaSet", Name: "checkout"}},
 		{"hash of another", owned("apps/v1", "ReplicaSet", "checkout-x", hash), inventory.Workload{Kind: "ReplicaSet", Name: "checkout-x"}},
 		{"cron job", owned("batch/v1", "Job", "nightly-29919517", nil), inventory.Workload{Kind: "CronJob", Name: "nightly"}},
+		{"cron job, its pod made at once", created(owned("batch/v1", "Job", "nightly-29919517", nil), 29919517), inventory.Workload{Kind: "CronJob", Name: "nightly"}},
+		{"cron job, its pod made days later", created(owned("batch/v1", "Job", "nightly-29919517", nil), 29919517+9999), inventory.Workload{Kind: "CronJob", Name: "nightly"}},
+		{"cron job, clocks apart", created(owned("batch/v1", "Job", "nightly-29919517", nil), 29919517-59), inventory.Workload{Kind: "CronJob", Name: "nightly"}},
+		{"cron job with a number of its own", owned("batch/v1", "Job", "nightly-12345678-29919517", nil), inventory.Workload{Kind: "CronJob", Name: "nightly-12345678"}},
+		{"job with a date", owned("batch/v1", "Job", "import-20260131", nil), inventory.Workload{Kind: "Job", Name: "import-20260131"}},
+		{"job with a date, day first", created(owned("batch/v1", "Job", "import-31122026", nil), 29919517), inventory.Workload{Kind: "Job", Name: "import-31122026"}},
+		{"job with nothing but minutes", owned("batch/v1", "Job", "-29919517", nil), inventory.Workload{Kind: "Job", Name: "-29919517"}},
+		{"job with seconds", owned("batch/v1", "Job", "import-1795171020", nil), inventory.Workload{Kind: "Job", Name: "import-1795171020"}},
 		{"job", owned("batch/v1", "Job", "import-7", nil), inventory.Workload{Kind: "Job", Name: "import-7"}},
 		{"job with a word", owned("batch/v1", "Job", "import-deadbeef", nil), inventory.Workload{Kind: "Job", Name: "import-deadbeef"}},
 		{"daemon set", owned("apps/v1", "DaemonSet", "proxy", nil), inventory.Workload{Kind: "DaemonSet", Name: "proxy"}},
@@ -76,8 +90,62 @@ func TestPodOf(t *testing.T) {
 	if got := podOf(trimmed); !reflect.DeepEqual(got, want) {
 		t.Errorf("trimming lost something: %+v", got)
 	}
+	// What tells a CronJob's pod from that of a Job with a date.
+	dated := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(time.Unix(60*29919517, 0)), OwnerReferences: []metav1.OwnerReference{
+		{APIVersion: "batch/v1", Kind: "Job", Name: "import-31122026", Controller: new(true)}}}}
+	trim(dated)
+	if got := podOf(dated).Workload; got.Kind != "Job" {
+		t.Errorf("trimming made it %s", got)
+	}
 	if trimmed.ManagedFields != nil || trimmed.Spec.Containers != nil || len(trimmed.Annotations) != 1 || len(trimmed.Labels) != 1 {
 		t.Errorf("not trimmed: %+v", trimmed)
+	}
+}
+
+func TestOwnEgress(t *testing.T) {
+	for name, tt := range map[string]struct {
+		annotation string
+		host       bool
+		want       string
+	}{
+		"none":               {},
+		"a gateway":          {"egress-1", false, "static egress gateway egress-1"},
+		"on the host":        {"egress-1", true, ""},
+		"escapes":            {"a\x1b[31mb\nc", false, "static egress gateway ab c"},
+		"nothing but escape": {"\x1b[31m", false, ""},
+		"endless":            {strings.Repeat("x", 1<<18), false, "static egress gateway " + strings.Repeat("x", maxName)},
+	} {
+		p := samplePod()
+		p.Spec.HostNetwork = tt.host
+		if tt.annotation != "" {
+			p.Annotations["kubernetes.azure.com/static-gateway-configuration"] = tt.annotation
+		}
+		for range 2 {
+			if got := podOf(p).OwnEgress; got != tt.want {
+				t.Errorf("%s: %.80q, want %.80q", name, got, tt.want)
+			}
+			trim(p)
+		}
+	}
+}
+
+func TestNodeLabels(t *testing.T) {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1", Labels: map[string]string{
+		"kubernetes.azure.com/cluster": "MC_rg_name_westeurope", "kubernetes.azure.com/mode": "user\x1b[31m\n", "kubernetes.azure.com/podnetwork-type": "overlay",
+		"kubernetes.azure.com/agentpool": "pool1", "kubernetes.azure.com/ebpf-host-routing": "true", "team": "x", "kubernetes.io/hostname": "n1",
+	}}}
+	want := map[string]string{
+		inventory.LabelAzureCluster: "MC_rg_name_westeurope", inventory.LabelAzureMode: "user ", inventory.LabelAzurePodNetwork: "overlay",
+		inventory.LabelAzurePool: "pool1", inventory.LabelAzureHostRouting: "true",
+	}
+	for range 2 {
+		if got := nodeOf(n).Labels; !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+		trim(n)
+	}
+	if got := nodeOf(&corev1.Node{}).Labels; got != nil {
+		t.Errorf("labels of a node without any: %q", got)
 	}
 }
 
