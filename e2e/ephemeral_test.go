@@ -17,6 +17,7 @@ kind: ClusterRole
 metadata: {name: snattop-e2e-watcher}
 rules:
 - {apiGroups: [""], resources: [nodes, pods, services], verbs: [get, list, watch]}
+- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

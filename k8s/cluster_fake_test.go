@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -42,12 +43,13 @@ type told struct {
 	mu       sync.Mutex
 	nodes    map[string]inventory.Node
 	pods     map[string]inventory.Pod
+	public   map[string]inventory.Endpoints
 	problems []string
 	changes  int
 }
 
 func (w *told) options(namespace string) WatchOptions {
-	w.nodes, w.pods = map[string]inventory.Node{}, map[string]inventory.Pod{}
+	w.nodes, w.pods, w.public = map[string]inventory.Node{}, map[string]inventory.Pod{}, map[string]inventory.Endpoints{}
 	return WatchOptions{
 		Namespace: namespace,
 		Changed: func(ch inventory.Change) {
@@ -63,6 +65,12 @@ func (w *told) options(namespace string) WatchOptions {
 			for _, uid := range ch.GonePods {
 				delete(w.pods, uid)
 			}
+			for _, e := range ch.Endpoints {
+				w.public[e.UID] = e
+			}
+			for _, uid := range ch.GoneEndpoints {
+				delete(w.public, uid)
+			}
 		},
 		Problem: func(resource, sentence string) {
 			w.mu.Lock()
@@ -71,6 +79,9 @@ func (w *told) options(namespace string) WatchOptions {
 		},
 	}
 }
+
+// slices returns the UIDs of the endpoint slices that are told.
+func (w *told) slices() []string { return slices.Sorted(maps.Keys(w.public)) }
 
 func TestWatchFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -239,6 +250,9 @@ func TestPreflight(t *testing.T) {
 			return true, nil, errors.New("no answer")
 		}
 		r.Status.Allowed = r.Spec.ResourceAttributes.Verb != "create"
+		if r.Spec.ResourceAttributes.Resource == "endpointslices" && r.Spec.ResourceAttributes.Group != "discovery.k8s.io" {
+			t.Errorf("asked about group %q", r.Spec.ResourceAttributes.Group)
+		}
 		return true, r, nil
 	})
 	set.PrependReactor("create", "pods", func(a k8stesting.Action) (bool, runtime.Object, error) {
@@ -253,6 +267,7 @@ func TestPreflight(t *testing.T) {
 	}
 	for _, want := range []string{
 		"allowed user jane may watch nodes in the cluster",
+		"allowed user jane may watch endpointslices in the cluster",
 		"refused user jane cannot create pods in namespace kube-system",
 		"refused user jane cannot create pods/exec in namespace kube-system",
 		"unknown could not tell whether user jane may watch services",

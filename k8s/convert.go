@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/snattop/snattop/k8s/inventory"
@@ -49,6 +50,12 @@ func nodeOf(n *corev1.Node) inventory.Node {
 		if !out.Ready {
 			out.NotReady = strings.TrimSuffix(oneLine(c.Reason+": "+c.Message), ":")
 		}
+	}
+	for key, value := range pick(n.Labels, inventory.NodeLabels()...) {
+		if out.Labels == nil {
+			out.Labels = map[string]string{}
+		}
+		out.Labels[key] = cleanName(value)
 	}
 	out.Images = imagesOf(n.Status.Images)
 	return out
@@ -97,6 +104,7 @@ func podOf(p *corev1.Pod) inventory.Pod {
 		Workload:    WorkloadOf(p),
 		Phase:       string(p.Status.Phase),
 		ConfigHash:  p.Annotations[configHash],
+		OwnEgress:   ownEgress(p),
 	}
 	for _, ip := range p.Status.PodIPs {
 		if a, err := netip.ParseAddr(ip.IP); err == nil {
@@ -120,6 +128,19 @@ func podOf(p *corev1.Pod) inventory.Pod {
 	return out
 }
 
+// ownEgress says why a pod's connections leave through another node's ports.
+// The gateway's own routes are not looked up: a gateway may be made to take
+// some destinations only.
+func ownEgress(p *corev1.Pod) string {
+	gateway := cleanName(p.Annotations[staticGateway])
+	// The annotation does nothing for pods on the host's network, says AKS's
+	// "Configure Static Egress Gateway".
+	if gateway == "" || p.Spec.HostNetwork {
+		return ""
+	}
+	return "static egress gateway " + gateway
+}
+
 // bareID strips "containerd://" and the like.
 func bareID(id string) string {
 	if _, bare, ok := strings.Cut(id, "://"); ok {
@@ -138,9 +159,10 @@ func serviceOf(s *corev1.Service) (inventory.Service, bool) {
 	}
 	for _, ip := range ips {
 		if a, err := netip.ParseAddr(ip); err == nil {
-			out.ClusterIPs = append(out.ClusterIPs, a)
+			out.ClusterIPs = append(out.ClusterIPs, a.Unmap().WithZone(""))
 		}
 	}
+	out.Ports = servicePorts(s.Spec.Ports)
 	return out, len(out.ClusterIPs) > 0
 }
 
@@ -152,15 +174,17 @@ func trim(obj any) any {
 	case *corev1.Pod:
 		return trimPod(o)
 	case *corev1.Node:
-		o.ObjectMeta = trimMeta(&o.ObjectMeta)
+		o.ObjectMeta = trimMeta(&o.ObjectMeta, inventory.NodeLabels()...)
 		o.Status = corev1.NodeStatus{
 			Addresses: o.Status.Addresses, Conditions: o.Status.Conditions,
 			NodeInfo: o.Status.NodeInfo, Images: o.Status.Images,
 		}
 	case *corev1.Service:
 		o.ObjectMeta = trimMeta(&o.ObjectMeta)
-		o.Spec = corev1.ServiceSpec{ClusterIP: o.Spec.ClusterIP, ClusterIPs: o.Spec.ClusterIPs}
+		o.Spec = corev1.ServiceSpec{ClusterIP: o.Spec.ClusterIP, ClusterIPs: o.Spec.ClusterIPs, Ports: o.Spec.Ports}
 		o.Status = corev1.ServiceStatus{}
+	case *discoveryv1.EndpointSlice:
+		trimSlice(o)
 	}
 	return obj
 }
@@ -184,14 +208,15 @@ func trimPod(o *corev1.Pod) *corev1.Pod {
 	return o
 }
 
-func trimMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
+// trimMeta keeps the labels that all kinds share, and those given.
+func trimMeta(m *metav1.ObjectMeta, labels ...string) metav1.ObjectMeta {
 	out := metav1.ObjectMeta{
 		Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion,
-		OwnerReferences: m.OwnerReferences,
+		CreationTimestamp: m.CreationTimestamp, OwnerReferences: m.OwnerReferences,
 	}
-	out.Labels = pick(m.Labels, hashLabel, corev1.LabelOSStable, corev1.LabelArchStable)
+	out.Labels = pick(m.Labels, append(labels, hashLabel, corev1.LabelOSStable, corev1.LabelArchStable)...)
 	// The watch list's end is marked by an annotation on an empty object.
-	out.Annotations = pick(m.Annotations, configHash, mirrorAnnot, metav1.InitialEventsAnnotationKey)
+	out.Annotations = pick(m.Annotations, configHash, mirrorAnnot, staticGateway, metav1.InitialEventsAnnotationKey)
 	return out
 }
 

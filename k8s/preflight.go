@@ -8,6 +8,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -24,9 +25,9 @@ const (
 
 // Check is one thing that snattop needs to be allowed.
 type Check struct {
-	// Verb, Resource ("pods/exec") and Namespace; the namespace is empty for
-	// the whole cluster.
-	Verb, Resource, Namespace string
+	// Verb, Group, Resource ("pods/exec") and Namespace; the group is empty
+	// for the core's, the namespace for the whole cluster.
+	Verb, Group, Resource, Namespace string
 	// Need says what it serves: "node pod", "ephemeral container", "watch",
 	// "admission".
 	Need   string
@@ -44,6 +45,7 @@ func (c *Client) Preflight(ctx context.Context, debugNamespace string, pod *core
 		{Verb: "watch", Resource: "nodes", Need: "watch"},
 		{Verb: "watch", Resource: "pods", Need: "watch"},
 		{Verb: "watch", Resource: "services", Need: "watch"},
+		{Verb: "watch", Group: discoveryv1.GroupName, Resource: "endpointslices", Need: "watch"},
 		{Verb: "create", Resource: "pods", Namespace: debugNamespace, Need: "node pod"},
 		{Verb: "delete", Resource: "pods", Namespace: debugNamespace, Need: "node pod"},
 		{Verb: "list", Resource: "pods", Namespace: debugNamespace, Need: "node pod"},
@@ -83,7 +85,7 @@ func (c *Client) review(ctx context.Context, user string, check *Check) {
 	}
 	r, err := c.Clientset.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: check.Verb, Resource: resource, Subresource: sub, Namespace: check.Namespace,
+			Verb: check.Verb, Group: check.Group, Resource: resource, Subresource: sub, Namespace: check.Namespace,
 		}},
 	}, metav1.CreateOptions{})
 	switch {

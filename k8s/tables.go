@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/snattop/snattop/k8s/inventory"
@@ -16,10 +17,11 @@ type gather struct {
 	emit func(inventory.Change)
 	wake chan struct{}
 
-	mu       sync.Mutex
-	nodes    pending[inventory.Node]
-	pods     pending[inventory.Pod]
-	services pending[inventory.Service]
+	mu        sync.Mutex
+	nodes     pending[inventory.Node]
+	pods      pending[inventory.Pod]
+	services  pending[inventory.Service]
+	endpoints pending[inventory.Endpoints]
 }
 
 // pending is the newest word on each key: a value, or that it is gone.
@@ -71,6 +73,7 @@ func (g *gather) run(ctx context.Context) {
 		ch.Nodes, ch.GoneNodes = g.nodes.take()
 		ch.Pods, ch.GonePods = g.pods.take()
 		ch.Services, ch.GoneServices = g.services.take()
+		ch.Endpoints, ch.GoneEndpoints = g.endpoints.take()
 		g.mu.Unlock()
 		if !ch.Empty() {
 			g.emit(ch)
@@ -141,6 +144,17 @@ func newServiceTable(g *gather) *table[inventory.Service] {
 		v, ok := serviceOf(s)
 		return v.UID, v, ok
 	}, &g.services)
+}
+
+func newEndpointsTable(g *gather) *table[inventory.Endpoints] {
+	return newTable(g, func(obj any) (string, inventory.Endpoints, bool) {
+		s, ok := obj.(*discoveryv1.EndpointSlice)
+		if !ok {
+			return "", inventory.Endpoints{}, false
+		}
+		v, ok := endpointsOf(s)
+		return v.UID, v, ok
+	}, &g.endpoints)
 }
 
 // Add implements cache.ReflectorStore.

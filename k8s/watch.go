@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,8 +36,8 @@ const (
 
 // WatchOptions are what Watch needs.
 type WatchOptions struct {
-	// Namespace is watched for pods and services when all namespaces are
-	// forbidden; empty: no second try.
+	// Namespace is watched for pods, services and endpoint slices when all
+	// namespaces are forbidden; empty: no second try.
 	Namespace string
 	// Changed takes changes, from one goroutine at a time. The first change
 	// of each resource is all that there is.
@@ -46,7 +47,7 @@ type WatchOptions struct {
 	Problem func(resource, sentence string)
 }
 
-// Watch follows nodes, pods and services until ctx ends. Nothing is polled: it
+// Watch follows nodes, pods, services and endpoint slices until ctx ends. Nothing is polled: it
 // is one request for each resource, renewed by the watch protocol. A watch
 // that fails is repeated with a growing pause and does not stop the others.
 func (c *Client) Watch(ctx context.Context, opts WatchOptions) error {
@@ -56,6 +57,9 @@ func (c *Client) Watch(ctx context.Context, opts WatchOptions) error {
 	wg.Go(func() { w.follow(ctx, "nodes", &corev1.Node{}, newNodeTable(w.gather), false, w.nodes) })
 	wg.Go(func() { w.follow(ctx, "pods", &corev1.Pod{}, newPodTable(w.gather), true, w.pods) })
 	wg.Go(func() { w.follow(ctx, "services", &corev1.Service{}, newServiceTable(w.gather), true, w.services) })
+	wg.Go(func() {
+		w.follow(ctx, "endpointslices", &discoveryv1.EndpointSlice{}, newEndpointsTable(w.gather), true, w.endpoints)
+	})
 	wg.Wait()
 	return ctx.Err()
 }
@@ -90,6 +94,11 @@ func (w *watcher) services(namespace string) listWatch {
 	return listWatch{list: trimmed(api.List), watch: api.Watch}
 }
 
+func (w *watcher) endpoints(namespace string) listWatch {
+	api := w.client.DiscoveryV1().EndpointSlices(namespace)
+	return listWatch{list: trimmed(api.List), watch: api.Watch}
+}
+
 // trimmed cuts what a list returns down before anything holds on to it.
 func trimmed[L runtime.Object](list func(context.Context, metav1.ListOptions) (L, error)) func(context.Context, metav1.ListOptions) (runtime.Object, error) {
 	return func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -120,10 +129,10 @@ func (w *watcher) follow(ctx context.Context, resource string, example runtime.O
 			// worked.
 		case IsDenied(err) && namespaced && namespace == "" && w.opts.Namespace != "":
 			namespace = w.opts.Namespace
-			w.tell(resource, fmt.Sprintf("only %s of namespace %s are watched: %s", resource, namespace, sentence(err)))
+			w.tell(resource, fmt.Sprintf("only %s of namespace %s are watched: %s", resource, namespace, sentence(err)+meaning(resource)))
 			continue
 		case IsDenied(err):
-			w.tell(resource, sentence(err))
+			w.tell(resource, sentence(err)+meaning(resource))
 			wait = deniedRetry
 		default:
 			w.tell(resource, sentence(err))
@@ -137,6 +146,15 @@ func (w *watcher) follow(ctx context.Context, resource string, example runtime.O
 			return
 		}
 	}
+}
+
+// meaning says what is missing without a resource, where it does not say so
+// itself.
+func meaning(resource string) string {
+	if resource == "endpointslices" {
+		return "; without them Services with public endpoints pass for private"
+	}
+	return ""
 }
 
 // reflect lists and watches until the watch ends.
