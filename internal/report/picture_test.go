@@ -46,6 +46,14 @@ var public = snat.Class{Eligible: true, Public: true}
 // hostile is a name that wants to be more than a name.
 const hostile = "evil\x1b[31m<b>\u202e\nname\xff"
 
+// levels are those of the node that is full.
+var levels = session.Levels{
+	Ports: session.Level{Mean: 127.98765, SD: 0.456, Over: 10 * time.Second},
+	Open:  session.Level{Mean: 119.2, SD: 1.5, Over: 10 * time.Second},
+	Opens: session.Level{Mean: 3.14159, SD: 0.5, Over: 9 * time.Second},
+	Fails: session.Level{Mean: 0, SD: 0, Over: 9 * time.Second},
+}
+
 // picture is a cluster with one node of each kind, made by hand.
 func picture() *session.Snapshot {
 	table := snat.Budget{Ports: 128, Source: snat.BudgetTable}
@@ -54,12 +62,12 @@ func picture() *session.Snapshot {
 		Workload: inventory.Workload{Kind: "Deployment", Name: "leaker"},
 		Counts: session.Counts{
 			Ports: snat.Ports{Min: 120, Estimate: 128, Max: 152}, Open: 120, Trying: 12, Cooling: 20, EstablishedPublic: 118, SynSentPublic: 12,
-			OpensPerSecond: 3.14159, ClosesPerSecond: 2, FailedPerSecond: 0.456,
+			OpensPerSecond: 3.14159, ClosesPerSecond: 2, FailedPerSecond: 0.456, Levels: levels,
 		},
 		Dests: []*session.Dest{
 			{
 				Dest: tcp("20.60.1.9", 443), Class: public, Established: 118, Closing: 2, SynSent: 12, Cooling: 20, OpensPerSecond: 3.14159, FailedPerSecond: 0.456,
-				Detailed: true, Processes: []session.Process{
+				Levels: session.Levels{Open: levels.Open, Opens: levels.Opens, Fails: levels.Fails}, Detailed: true, Processes: []session.Process{
 					{PID: 4242, Command: "python /srv/leak.py --to https://api.example.com/v1/orders --forever", Container: "app", Established: 117},
 					{PID: 0, Established: 1},
 				},
@@ -103,7 +111,7 @@ func picture() *session.Snapshot {
 				Verdict: snat.Exhausted, Why: []string{"128 flows are open to one destination; the budget is 128 ports (table)"},
 				Counts: session.Counts{
 					Ports: snat.Ports{Min: 128, Estimate: 128, Max: 160}, Open: 128, Trying: 12, Cooling: 20, EstablishedPublic: 126, SynSentPublic: 12,
-					OpensPerSecond: 3.14159, FailedPerSecond: 0.456,
+					OpensPerSecond: 3.14159, FailedPerSecond: 0.456, Levels: levels,
 				},
 				Conntrack: &wire.Conntrack{HostNetwork: true, Count: 900, Max: 65536, InsertFailed: 1, Drop: 2, EarlyDrop: 3},
 				Tracked: []session.TrackedSource{

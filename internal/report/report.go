@@ -125,6 +125,8 @@ type Node struct {
 	Handovers []Handover `json:"handovers"`
 	// ProbeCPU is what the probe costs its node.
 	ProbeCPU *float64 `json:"probe_cpu_ms_per_second"`
+	// Levels is nil in reports of versions that did not tell it.
+	Levels *Levels `json:"levels"`
 }
 
 // Workload is what made a pod, or the unit or command of a host process.
@@ -150,6 +152,7 @@ type Pod struct {
 	ClosesPerSecond   float64  `json:"closes_per_second"`
 	FailedPerSecond   *float64 `json:"failed_per_second"`
 	Cause             string   `json:"cause"`
+	Levels            *Levels  `json:"levels"`
 }
 
 // Destination is one destination of one owner.
@@ -177,6 +180,7 @@ type Destination struct {
 	NoPort         *float64 `json:"no_port_per_second"`
 	SynRetransmits *float64 `json:"syn_retransmits_per_second"`
 	Life           *Life    `json:"life_ms"`
+	Levels         *Levels  `json:"levels"`
 }
 
 // Life is how long the connections had been established that have ended: half
@@ -348,6 +352,7 @@ func node(n *session.Node) Node {
 		Ports:   NodePorts{BudgetSource: string(cmp.Or(n.Budget.Source, snat.BudgetUnknown))},
 		Verdict: string(n.Verdict), Why: append([]string{}, n.Why...),
 		Features: features(n), Handovers: handovers(n), Conntrack: Conntrack{Sources: tracked(n)},
+		Levels: levels(n, n.Levels),
 	}
 	if n.State == session.StateStreaming {
 		out.Error = n.Error
@@ -378,7 +383,7 @@ func pod(n *session.Node, o *session.Owner) Pod {
 		Ports: bounds(o.Ports), EstablishedPublic: o.EstablishedPublic, SynSentPublic: attempts(n, o.SynSentPublic), Cooling: o.Cooling,
 		OpensPerSecond: round(o.OpensPerSecond), ClosesPerSecond: round(o.ClosesPerSecond), FailedPerSecond: attempts(n, round(o.FailedPerSecond)),
 		// Causes have not been looked for: that is another thing than none.
-		Cause: "unknown",
+		Cause: "unknown", Levels: levels(n, o.Levels),
 	}
 }
 
@@ -387,7 +392,7 @@ func destination(n *session.Node, o *session.Owner, d *session.Dest) Destination
 		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
 		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: attempts(n, d.SynSent), Cooling: d.Cooling,
 		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: attempts(n, round(d.FailedPerSecond)), Processes: []Process{},
-		Life: life(d.Lives),
+		Life: life(d.Lives), Levels: levels(n, d.Levels),
 	}
 	if t := d.Trouble; t != nil && n.Counting() {
 		out.Resets, out.Refused, out.TimedOut, out.NoPort = ptr(round(t.Resets)), ptr(round(t.Refused)), ptr(round(t.TimedOut)), ptr(round(t.NoPort))
