@@ -111,8 +111,7 @@ func (s *sampler) tryEBPF() (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Attached already: trying and taking are one.
-	s.counts = c
+	// It is attached already, and counts what happens until it is taken.
 	return func() error {
 		s.counts = c
 		return nil

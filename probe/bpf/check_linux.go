@@ -18,15 +18,6 @@ func (c *Counter) Check() error {
 	return nil
 }
 
-// Mended returns how many connections checks have put right, since the start.
-// They are counted, but when and how they ended is not known.
-func (c *Counter) Mended() (n uint64, err error) {
-	if err := c.vars.Mended.Get(&n); err != nil {
-		return 0, fmt.Errorf("reading a counter: %w", err)
-	}
-	return n, nil
-}
-
 func (c *Counter) attachCheck(o *countObjects) error {
 	it, err := link.AttachIter(link.IterOptions{Program: o.Check, Map: o.Conns})
 	if err != nil {

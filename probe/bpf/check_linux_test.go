@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 	}
 	ended.Opens++
 	w.want("established", s.at, count.Gauges{Established: 1}, ended)
-	if n, err := w.c.Mended(); err != nil || n != 2 {
+	if n, err := value(w.c.vars.Mended); err != nil || n != 2 {
 		t.Errorf("%d mended, %v", n, err)
 	}
 	must(t, abort(kept), abort(keptOther))

@@ -65,11 +65,17 @@ func (c *Counter) Read() (*count.Reading, error) {
 		}
 	}
 	c.grace.begin()
-	var rows, conns, unseeded uint64
-	for v, into := range map[*ebpf.Variable]*uint64{c.vars.LostRows: &rows, c.vars.LostConns: &conns, c.vars.Unseeded: &unseeded} {
-		if err := v.Get(into); err != nil {
-			return nil, fmt.Errorf("reading a counter: %w", err)
-		}
+	rows, err := value(c.vars.LostRows)
+	if err != nil {
+		return nil, err
+	}
+	conns, err := value(c.vars.LostConns)
+	if err != nil {
+		return nil, err
+	}
+	unseeded, err := value(c.vars.Unseeded)
+	if err != nil {
+		return nil, err
 	}
 	c.reading.Lost = rows + conns + unseeded
 	c.reading.Problems = c.reading.Problems[:0]
@@ -80,6 +86,14 @@ func (c *Counter) Read() (*count.Reading, error) {
 		c.reading.Problems = append(c.reading.Problems, fmt.Sprintf("eBPF: %d connections were not counted: the map of open connections is full", conns+unseeded))
 	}
 	return &c.reading, nil
+}
+
+// value reads one of the programs' own counters.
+func value(v *ebpf.Variable) (n uint64, err error) {
+	if err := v.Get(&n); err != nil {
+		return 0, fmt.Errorf("reading a counter of the programs: %w", err)
+	}
+	return n, nil
 }
 
 func (c *Counter) readPart(p *part) error {

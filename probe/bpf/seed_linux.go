@@ -67,17 +67,15 @@ func (c *Counter) SeedNamespace() (sockets uint64, err error) {
 		}
 		c.seeds.sockets = it
 	}
-	var before, after uint64
-	if err := c.vars.Sockets.Get(&before); err != nil {
-		return 0, fmt.Errorf("reading a counter: %w", err)
+	before, err := value(c.vars.Sockets)
+	if err != nil {
+		return 0, err
 	}
 	if err := iterate(c.seeds.sockets); err != nil {
 		return 0, fmt.Errorf("walking the sockets: %w", err)
 	}
-	if err := c.vars.Sockets.Get(&after); err != nil {
-		return 0, fmt.Errorf("reading a counter: %w", err)
-	}
-	return after - before, nil
+	after, err := value(c.vars.Sockets)
+	return after - before, err
 }
 
 // iterate runs an iterator from end to end in the calling thread's namespaces.

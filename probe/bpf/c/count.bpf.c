@@ -418,7 +418,7 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 		return;
 	was = conn->phase;
 	if (was == phase)
-		goto out; // seen already
+		goto out; // a check was faster
 	row = row_at(conn->row);
 	if (!row)
 		return;
