@@ -16,42 +16,26 @@ const (
 type Budget struct {
 	Ports  int
 	Source BudgetSource
+	// Shared means that Ports are a pool which every node takes from, so that
+	// pressure is the sum over the nodes.
+	Shared bool
+	// PerDestination is the most flows to one destination, where the provider
+	// documents such a limit of its own; 0: there is none but Ports.
+	PerDestination int
+	// Note is one sentence on how the figure came to be, what contradicts it,
+	// or why there is none. It holds no text from a cluster.
+	Note string
 }
 
 // Known reports whether pressure can be derived from the budget.
 func (b Budget) Known() bool { return b.Source != BudgetUnknown && b.Source != "" && b.Ports > 0 }
 
-// AzureLBDefaultPorts returns the ports that Azure Load Balancer preallocates
-// to each node of a backend pool with one frontend address, by the number of
-// nodes in the pool, or 0 beyond the documented table.
-//
-// Source: Azure Load Balancer, "SNAT ports allocation", default port
-// allocation table.
-func AzureLBDefaultPorts(poolSize int) int {
-	switch {
-	case poolSize <= 0:
-		return 0
-	case poolSize <= 50:
-		return 1024
-	case poolSize <= 100:
-		return 512
-	case poolSize <= 200:
-		return 256
-	case poolSize <= 400:
-		return 128
-	case poolSize <= 800:
-		return 64
-	case poolSize <= 1000:
-		return 32
-	default:
-		return 0
-	}
-}
-
 // BudgetFor works out a node's budget from the operator's flag, else from the
 // provider's documented default. Only Azure Load Balancer has a default that
 // follows from what the cluster shows; the others say unknown rather than
 // guess, because a pressure that was invented is worse than none.
+//
+// BudgetOf takes more into account and replaces it.
 func BudgetFor(flagPorts int, p Provider, poolSize int) Budget {
 	if flagPorts > 0 {
 		return Budget{Ports: flagPorts, Source: BudgetFlag}
