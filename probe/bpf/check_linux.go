@@ -9,9 +9,12 @@ import (
 // Check holds every open connection against its socket, and puts right those
 // that two checks in a row found changed. The programs see every change of state
 // but those that the kernel does not show them: it happens when a processor is
-// starved. Without this, such a connection would stay open for ever. It costs
-// some tens of nanoseconds for each open connection.
+// starved. Without this, such a connection would stay open for ever. It also
+// counts the connections that are silent, which the readings up to the next
+// check tell. It costs a quarter of a microsecond for each open connection, and
+// 3 ms for a map of the default size, full or empty (BenchmarkCheck).
 func (c *Counter) Check() error {
+	c.eachRow(func(row *countRow) { row.hush() })
 	if err := iterate(c.check); err != nil {
 		return fmt.Errorf("checking what is open: %w", err)
 	}

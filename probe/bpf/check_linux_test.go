@@ -73,3 +73,22 @@ func TestCheck(t *testing.T) {
 	ended.Closes, ended.Resets, ended.ResetsOut = 3, 2, 2
 	w.want("the last", s.at, count.Gauges{}, ended)
 }
+
+// What a check costs for each open connection. A thousandth of the time goes to
+// checks at the most, however many there are (package probe).
+func BenchmarkCheck(b *testing.B) {
+	c := fresh(b, Config{Rows: 64, Conns: 4096})
+	const n = 2000
+	s := serve(b, loopback(), 64)
+	clients := make([]int, n)
+	for i := range clients {
+		clients[i], _ = s.pair(false)
+	}
+	for b.Loop() {
+		must(b, c.Check())
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/connection")
+	for _, fd := range clients {
+		must(b, abort(fd))
+	}
+}

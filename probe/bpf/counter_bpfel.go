@@ -50,6 +50,8 @@ type countRow struct {
 	ResetsIn    uint32
 	ResetsOut   uint32
 	Lives       [24]uint32
+	Silent      [7]uint32
+	_           [4]byte
 }
 
 type countRowKey struct {
@@ -94,6 +96,7 @@ const (
 	countVarMended        = "mended"
 	countVarNodeLevel     = "node_level"
 	countVarNodePidns     = "node_pidns"
+	countVarSilenceUnit   = "silence_unit"
 	countVarSockets       = "sockets"
 	countVarUnseeded      = "unseeded"
 )
@@ -168,14 +171,15 @@ type countMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type countVariableSpecs struct {
-	Hz        *ebpf.VariableSpec `ebpf:"hz"`
-	LostConns *ebpf.VariableSpec `ebpf:"lost_conns"`
-	LostRows  *ebpf.VariableSpec `ebpf:"lost_rows"`
-	Mended    *ebpf.VariableSpec `ebpf:"mended"`
-	NodeLevel *ebpf.VariableSpec `ebpf:"node_level"`
-	NodePidns *ebpf.VariableSpec `ebpf:"node_pidns"`
-	Sockets   *ebpf.VariableSpec `ebpf:"sockets"`
-	Unseeded  *ebpf.VariableSpec `ebpf:"unseeded"`
+	Hz          *ebpf.VariableSpec `ebpf:"hz"`
+	LostConns   *ebpf.VariableSpec `ebpf:"lost_conns"`
+	LostRows    *ebpf.VariableSpec `ebpf:"lost_rows"`
+	Mended      *ebpf.VariableSpec `ebpf:"mended"`
+	NodeLevel   *ebpf.VariableSpec `ebpf:"node_level"`
+	NodePidns   *ebpf.VariableSpec `ebpf:"node_pidns"`
+	SilenceUnit *ebpf.VariableSpec `ebpf:"silence_unit"`
+	Sockets     *ebpf.VariableSpec `ebpf:"sockets"`
+	Unseeded    *ebpf.VariableSpec `ebpf:"unseeded"`
 }
 
 // countObjects contains all objects after they have been loaded into the kernel.
@@ -225,14 +229,15 @@ func (m *countMaps) Close() error {
 //
 // It can be passed to loadCountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type countVariables struct {
-	Hz        *ebpf.Variable `ebpf:"hz"`
-	LostConns *ebpf.Variable `ebpf:"lost_conns"`
-	LostRows  *ebpf.Variable `ebpf:"lost_rows"`
-	Mended    *ebpf.Variable `ebpf:"mended"`
-	NodeLevel *ebpf.Variable `ebpf:"node_level"`
-	NodePidns *ebpf.Variable `ebpf:"node_pidns"`
-	Sockets   *ebpf.Variable `ebpf:"sockets"`
-	Unseeded  *ebpf.Variable `ebpf:"unseeded"`
+	Hz          *ebpf.Variable `ebpf:"hz"`
+	LostConns   *ebpf.Variable `ebpf:"lost_conns"`
+	LostRows    *ebpf.Variable `ebpf:"lost_rows"`
+	Mended      *ebpf.Variable `ebpf:"mended"`
+	NodeLevel   *ebpf.Variable `ebpf:"node_level"`
+	NodePidns   *ebpf.Variable `ebpf:"node_pidns"`
+	SilenceUnit *ebpf.Variable `ebpf:"silence_unit"`
+	Sockets     *ebpf.Variable `ebpf:"sockets"`
+	Unseeded    *ebpf.Variable `ebpf:"unseeded"`
 }
 
 // countPrograms contains all programs after they have been loaded into the kernel.

@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -16,13 +17,15 @@ import (
 // Config bounds what a Counter may take of the kernel's memory. The zero value
 // of a field means its default.
 type Config struct {
-	// Rows is how many holders × destinations are told apart, 216 bytes each;
+	// Rows is how many holders × destinations are told apart, 248 bytes each;
 	// default 32,768. An eighth is kept back for destinations whose processes
 	// are no longer told apart.
 	Rows int
 	// Conns is how many connections are followed at once, about 80 bytes each
 	// when they exist; default 524,288.
 	Conns int
+	// silence is the unit of silence; a minute, unless a test is in a hurry.
+	silence time.Duration
 }
 
 const (
@@ -57,6 +60,9 @@ func Open(cfg Config) (_ *Counter, err error) {
 	}
 	if cfg.Conns <= 0 {
 		cfg.Conns = defaultConns
+	}
+	if cfg.silence <= 0 {
+		cfg.silence = time.Minute
 	}
 	// Before Linux 5.11 maps count against RLIMIT_MEMLOCK. Where it cannot be
 	// raised, loading says what is not permitted.
@@ -96,8 +102,12 @@ func load(cfg Config) (*countObjects, error) {
 	} {
 		spec.Maps[name].MaxEntries = n
 	}
-	if err := spec.Variables[countVarHz].Set(ticksPerSecond()); err != nil {
-		return nil, fmt.Errorf("setting a constant of the programs: %w", err)
+	hz := ticksPerSecond()
+	unit := uint32(max(int64(cfg.silence)*int64(hz)/int64(time.Second), 1)) //nolint:gosec // a minute is 60,000 ticks at the most
+	for name, n := range map[string]uint32{countVarHz: hz, countVarSilenceUnit: unit} {
+		if err := spec.Variables[name].Set(n); err != nil {
+			return nil, fmt.Errorf("setting a constant of the programs: %w", err)
+		}
 	}
 	var objects countObjects
 	if err := spec.LoadAndAssign(&objects, nil); err != nil {

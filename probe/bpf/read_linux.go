@@ -96,8 +96,21 @@ func value(v *ebpf.Variable) (n uint64, err error) {
 	return n, nil
 }
 
+// inUse is the end of the rows of a part that may be in use.
+func (p *part) inUse() int { return min(p.start+len(p.state)+lookAhead, p.end) }
+
+// eachRow calls fn for every row that may be in use.
+func (c *Counter) eachRow(fn func(*countRow)) {
+	for i := range c.parts {
+		p := &c.parts[i]
+		for j := p.start; j < p.inUse(); j++ {
+			fn(&c.table.rows[j])
+		}
+	}
+}
+
 func (c *Counter) readPart(p *part) error {
-	for i := p.start; i < min(p.start+len(p.state)+lookAhead, p.end); i++ {
+	for i := p.start; i < p.inUse(); i++ {
 		row := &c.table.rows[i]
 		if atomic.LoadUint32(&row.Live) == 0 {
 			continue

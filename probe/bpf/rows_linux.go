@@ -53,7 +53,29 @@ func (r *countRow) gauges() count.Gauges {
 	g.SynSent = atomic.LoadUint32(&r.SynSent)
 	g.Established = atomic.LoadUint32(&r.Established)
 	g.Closing = atomic.LoadUint32(&r.Closing)
+	r.silence(&g)
 	return g
+}
+
+// silence tells what the last check found. Since then, connections may have
+// ended or spoken. What a balancer holds for sure must not be told too high, so
+// that the longest silence counts first when fewer are left than were silent.
+func (r *countRow) silence(g *count.Gauges) {
+	left := g.Established
+	for i := len(r.Silent) - 1; i >= 0 && left > 0; i-- {
+		g.Silent[i] = min(atomic.LoadUint32(&r.Silent[i]), left)
+		left -= g.Silent[i]
+	}
+}
+
+// hush forgets the silence of a row: the next check counts it.
+func (r *countRow) hush() {
+	for i := range r.Silent {
+		// Nearly all are 0, and reading leaves their memory as it is.
+		if p := &r.Silent[i]; atomic.LoadUint32(p) != 0 {
+			atomic.StoreUint32(p, 0)
+		}
+	}
 }
 
 func (r *countRow) events(e *count.Events) {
@@ -74,8 +96,11 @@ func (r *countRow) events(e *count.Events) {
 	}
 }
 
-// wire.LifeBuckets is the size of the programs' histogram.
-var _ = [1]struct{}{}[len(countRow{}.Lives)-wire.LifeBuckets]
+// The programs' histograms have the sizes of those on the wire.
+var (
+	_ = [1]struct{}{}[len(countRow{}.Lives)-wire.LifeBuckets]
+	_ = [1]struct{}{}[len(countRow{}.Silent)-wire.SilentBuckets]
+)
 
 // clear makes a row ready for the next holder.
 func (r *countRow) clear() {
@@ -88,6 +113,7 @@ func (r *countRow) clear() {
 	for i := range r.Lives {
 		atomic.StoreUint32(&r.Lives[i], 0)
 	}
+	r.hush()
 	r.Comm = [16]int8{}
 }
 

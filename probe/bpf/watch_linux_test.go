@@ -71,6 +71,17 @@ func plus(a, b count.Events) count.Events {
 	return a.Sub(&minus)
 }
 
+// both adds gauges up.
+func both(a, b count.Gauges) count.Gauges {
+	a.Established += b.Established
+	a.Closing += b.Closing
+	a.SynSent += b.SynSent
+	for i, n := range b.Silent {
+		a.Silent[i] += n
+	}
+	return a
+}
+
 func (w *watch) read() {
 	w.t.Helper()
 	r, err := w.c.Read()
@@ -79,10 +90,7 @@ func (w *watch) read() {
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		// A row that is on its way out may have a successor already.
-		g := w.now[row.Key]
-		w.now[row.Key] = count.Gauges{
-			Established: g.Established + row.Established, Closing: g.Closing + row.Closing, SynSent: g.SynSent + row.SynSent,
-		}
+		w.now[row.Key] = both(w.now[row.Key], row.Gauges)
 		w.happened[row.Key] = plus(w.happened[row.Key], row.Events)
 		w.commands[row.Key] = row.Command
 		w.waits[row.Key] = append(w.waits[row.Key], row.Waits...)
@@ -94,7 +102,7 @@ func (w *watch) read() {
 func (w *watch) to(dest netip.AddrPort) (g count.Gauges, e count.Events) {
 	for key, n := range w.now {
 		if key.Remote == dest {
-			g = count.Gauges{Established: g.Established + n.Established, Closing: g.Closing + n.Closing, SynSent: g.SynSent + n.SynSent}
+			g = both(g, n)
 		}
 	}
 	for key, n := range w.happened {

@@ -30,6 +30,10 @@ type Gauges struct {
 	// Closing is FIN-WAIT-1/2, CLOSE-WAIT, CLOSING and LAST-ACK.
 	Closing uint32
 	SynSent uint32
+	// Silent are those of Established through which nothing has passed for a
+	// while; wire.Row says what the buckets are. Collectors that cannot tell
+	// leave it at 0.
+	Silent [wire.SilentBuckets]uint32
 }
 
 // Events are what happened, since the start of the collector; the counters

@@ -17,7 +17,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { COMM = 16, LIVES = 24 };
+enum { COMM = 16, LIVES = 24, SILENCES = 7 };
 
 // row_key says who talks to what. There are no holes: it is hashed as bytes.
 struct row_key {
@@ -43,6 +43,10 @@ struct row {
 	__u32 syn_retrans, retrans, time_waits;
 	__u32 resets_in, resets_out;
 	__u32 lives[LIVES];
+
+	// silent are those of established through which nothing passes, as the last
+	// check found them. User space sets them to 0 before each.
+	__u32 silent[SILENCES];
 };
 
 enum phase { NONE, ATTEMPTING, OPEN, CLOSING };
@@ -104,6 +108,10 @@ volatile __u64 lost_rows, lost_conns;
 // The PID namespace of the node, and its depth: set by the first iterator, which
 // runs in the probe's own context.
 volatile __u32 node_pidns, node_level;
+
+// Timer ticks a second, and in a unit of silence, which is a minute: set when
+// loaded.
+const volatile __u32 hz = 250, silence_unit = 60 * 250;
 
 #define add(counter, n) __sync_fetch_and_add(&(counter), (n))
 
@@ -576,6 +584,60 @@ static __always_inline __u32 truth(__u64 id, struct row *row)
 	return phase_of(BPF_CORE_READ(skc, skc_state));
 }
 
+// ago returns how many ticks have passed since one that was noted. They wrap
+// around; another processor may note one that this one does not know yet.
+static __always_inline __u32 ago(__u32 now, __u32 tick)
+{
+	__u32 age = now - tick;
+
+	return age > 0xffffff00 ? 0 : age;
+}
+
+// last_packet returns how many ticks ago the newest packet of a connection passed.
+// The kernel notes when it sent data, got data, and got an acknowledgement: that
+// of data, or of a keep-alive of ours (tcp_get_info tells the three). A keep-alive
+// of the other side changes none of them, but it is outside the window and noted
+// as such (tcp_oow_rate_limited); 0 means that none came.
+static __always_inline __u32 last_packet(__u64 id)
+{
+	struct inet_connection_sock *icsk = (void *)id;
+	struct tcp_sock *tcp = (void *)id;
+	__u32 sent = BPF_CORE_READ(tcp, lsndtime);
+	__u32 acked = BPF_CORE_READ(tcp, rcv_tstamp);
+	__u32 beside = BPF_CORE_READ(tcp, last_oow_ack_time);
+	__u32 got = BPF_CORE_READ(icsk, icsk_ack.lrcvtime);
+	__u32 now = bpf_jiffies64();
+	__u32 age = ago(now, sent), other = ago(now, acked);
+
+	if (other < age)
+		age = other;
+	other = ago(now, got);
+	if (other < age)
+		age = other;
+	other = ago(now, beside);
+	if (beside && other < age)
+		age = other;
+	return age;
+}
+
+// silent counts a connection that is silent, in powers of two of the unit: 0 is
+// one unit to below two, i is from 2^i to below 2^(i+1), and the last is open.
+static __always_inline void silent(struct row *row, __u64 id)
+{
+	__u64 n = last_packet(id) / silence_unit, i = 0;
+
+	if (!n)
+		return;
+	if (n > 127)
+		n = 127;
+	if (n >> 4) { i += 4; n >>= 4; }
+	if (n >> 2) { i += 2; n >>= 2; }
+	i += n >> 1;
+	// As for lives.
+	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(i) : "i"(SILENCES - 1));
+	add(row->silent[i], 1);
+}
+
 // check holds one connection against its socket. Changes of state go by unseen
 // when a processor is starved: rarely, and without a word of the kernel's. What
 // is found changed twice, seconds apart, did so unseen; a program that sees it
@@ -602,6 +664,8 @@ int check(struct bpf_iter__bpf_map_elem *ctx)
 	now = truth(id, row);
 	if (now == was) {
 		conn->doubt = 0;
+		if (now == OPEN)
+			silent(row, id);
 		return 0;
 	}
 	if (conn->doubt != was) {
@@ -661,9 +725,6 @@ struct {
 	__type(key, struct wait);
 	__type(value, __u32);
 } waits SEC(".maps");
-
-// Timer ticks a second, set when loaded.
-const volatile __u32 hz = 250;
 
 // sockets counts what the seeding met, unseeded what did not fit.
 volatile __u64 sockets, unseeded;

@@ -125,10 +125,19 @@ struct sock {
 	__u16 sk_protocol;
 };
 
-/* A struct sock at its beginning, for ever. */
+/* Both have a struct sock at their beginning, for ever. */
+struct inet_connection_sock {
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
+};
+
 struct tcp_sock {
 	__u32 segs_out;
 	__u64 bytes_acked;
+	__u32 lsndtime;
+	__u32 rcv_tstamp;
+	__u32 last_oow_ack_time;
 };
 
 struct timer_list {
