@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func (s *Session) Snapshot() *Snapshot {
 	s.dirty = false
 	pic := &Snapshot{
 		Version: s.picture.Version + 1, Time: s.now, Started: s.started,
-		Cluster: s.cluster, Problem: s.problem, Done: s.done,
+		Cluster: s.cluster, Problem: s.problem, Done: s.done, Cloud: s.cloud, Timers: s.timers(),
 	}
 	pic.Cluster.Provider = s.provider()
 	pic.Loss.EventsLost = s.refused
@@ -33,10 +34,13 @@ func (s *Session) Snapshot() *Snapshot {
 			s.build(n)
 		}
 		pic.Nodes = append(pic.Nodes, n.built)
-		pic.Loss.EventsLost += n.built.Loss.Events
-		pic.Loss.DestinationsDropped += n.built.Loss.Destinations
-		if n.built.State != StateStreaming {
-			pic.Loss.NodesUnseen = append(pic.Loss.NodesUnseen, NodeUnseen{Node: name, Reason: unseen(n.built)})
+	}
+	s.pool(pic.Nodes)
+	for _, n := range pic.Nodes {
+		pic.Loss.EventsLost += n.Loss.Events
+		pic.Loss.DestinationsDropped += n.Loss.Destinations
+		if n.State != StateStreaming {
+			pic.Loss.NodesUnseen = append(pic.Loss.NodesUnseen, NodeUnseen{Node: n.Name, Reason: unseen(n)})
 		}
 	}
 	slices.SortStableFunc(pic.Nodes, func(a, b *Node) int {
@@ -57,9 +61,13 @@ const wakeEvery = time.Second
 // build makes a node's picture.
 func (s *Session) build(n *node) {
 	now := s.now
-	n.tidy(now, func(d snat.Dest) bool { return d.Protocol == snat.TCP && s.class.Classify(d.IP).Eligible })
-	n.wake = now.Add(wakeEvery)
 	info := s.names.nodes[n.name]
+	n.egress = egressOf(info)
+	n.tidy(now, func(k flowKey) bool {
+		c, _ := s.class(n, k.owner, k.dest)
+		return c.Eligible && k.dest.Protocol == snat.TCP
+	})
+	n.wake = now.Add(wakeEvery)
 	out := &Node{
 		Name: n.name, InternalIP: info.InternalIP, ProviderID: info.ProviderID, OS: info.OS, Ready: info.Ready,
 		State: n.state.State, Error: n.state.Error, Progress: n.state.Progress, Rung: n.state.Rung, Scoped: n.state.Scoped, LeftOut: n.state.LeftOut,
@@ -68,45 +76,97 @@ func (s *Session) build(n *node) {
 	for _, key := range slices.Sorted(maps.Keys(n.streams)) {
 		s.fillStream(out, n.streams[key])
 	}
-	out.Budget = snat.BudgetFor(s.opts.SNATPorts, s.provider(), max(len(s.names.nodes), 1))
-
+	if m, ok := s.cloud.Node(n.name, info.InternalIP); ok {
+		out.Measured = &m
+	}
+	out.Budget = s.budget(out)
+	n.budgeted(out.Budget, now)
+	out.BudgetWas = n.budgetWas
 	out.room(out.Sight())
 
+	n.pulses = make(map[snat.Dest]*pulse)
 	byOwner := make(map[Key]*Owner)
-	loads := make(map[snat.Dest]snat.Load)
-	perOwner := make(map[Key][]snat.Load)
+	perOwner := make(map[Key]map[snat.Dest]*pulse)
+	timers := s.timers()
 	for k, f := range n.flows {
 		o := byOwner[k.owner]
 		if o == nil {
 			o = s.owner(n, k.owner)
 			byOwner[k.owner] = o
+			perOwner[k.owner] = make(map[snat.Dest]*pulse)
 		}
 		o.room(SightOf(f.stream.collector))
 		d := s.dest(n, o, f, now)
 		o.Dests = append(o.Dests, d)
 		add(&o.Counts, d)
-		if d.Eligible && d.Protocol == snat.TCP {
-			l := snat.Load{Open: d.Open(), Attempting: d.SynSent, Cooling: d.Cooling}
-			perOwner[k.owner] = append(perOwner[k.owner], l)
-			loads[d.Dest] = loads[d.Dest].Add(l)
+		if d.Eligible {
+			l := d.load(timers)
+			n.beat(d, f, l)
+			perOwner[k.owner][d.Dest] = &pulse{load: l}
 		}
 	}
 	for key, o := range byOwner {
 		n.buried(o)
-		o.Ports = snat.Bounds(perOwner[key], out.Budget.Ports)
+		o.Ports = snat.Bounds(loadsOf(perOwner[key], snat.TCP), out.Budget.Ports)
+		o.UDP = snat.Bounds(loadsOf(perOwner[key], snat.UDP), out.Budget.Ports)
 		slices.SortFunc(o.Dests, worseDest)
 		merge(&out.Counts, &o.Counts)
+		n.history(key).tell(&o.Counts, now)
 		out.Owners = append(out.Owners, o)
 	}
 	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
-	out.Ports = snat.Bounds(slices.Collect(maps.Values(loads)), out.Budget.Ports)
-	judge(out)
-	if out.State == StateStreaming {
-		n.note(out.Ports, now)
+	out.Ports = snat.Bounds(loadsOf(n.pulses, snat.TCP), out.Budget.Ports)
+	out.UDP = snat.Bounds(loadsOf(n.pulses, snat.UDP), out.Budget.Ports)
+	if until := out.CountedSince.Add(max(timers.FIN, timers.HalfOpen)); now.Before(until) {
+		// What ended before anybody looked may still hold ports.
+		out.Ports = out.Ports.Widened(out.Budget.Ports)
 	}
-	out.Trend = n.trend
+	s.judge(out, n.pulses)
+	if out.State == StateStreaming {
+		n.estimates.note(out.Ports.Estimate, now)
+		n.hist.tell(&out.Counts, now)
+	}
+	out.Trend = n.estimates.values
 	n.built = out
+}
+
+// history returns an owner's history, making it when it is new.
+func (n *node) history(key Key) *history {
+	h := n.hists[key]
+	if h == nil {
+		h = &history{}
+		n.hists[key] = h
+	}
+	return h
+}
+
+// tell notes the counts and gives them their past.
+func (h *history) tell(c *Counts, now time.Time) {
+	h.note(c.Ports.Estimate, c.Open, c.OpensPerSecond, c.FailedPerSecond, now)
+	c.Levels, c.OpenTrend = h.levels(now), h.trend.values
+}
+
+// budget works out what a node is granted.
+func (s *Session) budget(n *Node) snat.Budget {
+	facts := snat.BudgetFacts{Provider: s.provider(), Flag: s.opts.SNATPorts, Pool: max(len(s.names.nodes), 1)}
+	if s.cloud != nil && s.cloud.Profile != nil {
+		p := s.cloud.Profile
+		facts.Read, facts.PerNode, facts.IPs = true, p.PortsPerNode, p.IPs
+		facts.Pool = cmp.Or(p.Nodes, facts.Pool)
+	}
+	if n.Measured != nil && n.Measured.TCP.Allocated != nil {
+		facts.Measured = *n.Measured.TCP.Allocated
+	}
+	return snat.BudgetOf(facts)
+}
+
+// budgeted remembers when the budget becomes another.
+func (n *node) budgeted(b snat.Budget, now time.Time) {
+	if n.budget.Known() && b.Known() && n.budget.Ports != b.Ports {
+		n.budgetWas = &BudgetChange{At: now, From: n.budget, To: b}
+	}
+	n.budget = b
 }
 
 // fillStream adds what one probe says of itself.
@@ -130,23 +190,46 @@ func (s *Session) fillStream(out *Node, st *stream) {
 	out.Cost.WallNanos += st.cost.WallNanos
 	out.Cost.Sockets += st.cost.Sockets
 	out.Cost.Namespaces += st.cost.Namespaces
-	for i := range st.conntrack {
-		if st.conntrack[i].HostNetwork && st.podUID == "" {
-			out.Conntrack = &st.conntrack[i]
-		}
-	}
 	if st.podUID == "" {
+		out.Conntrack, out.ConntrackLost = hostTable(st.conntrack), st.lost(s.now)
 		out.Tracked = s.tracked(st.sources)
 	}
 }
 
-// judge gives the node its verdict.
-func judge(out *Node) {
+// judge gives the node its verdict, by what happens towards the destinations
+// of its pool of ports: its own, or one that all nodes share.
+func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
 	if out.State != StateStreaming && out.LastTick.IsZero() {
 		out.Verdict, out.Why = snat.Unknown, []string{"no numbers from this node: " + unseen(out)}
 		return
 	}
-	out.Verdict, out.Why = snat.Judge(out.Ports, out.Budget, out.Trying)
+	out.Full = full(pulses, out.Budget)
+	out.FullIn = nil
+	sit := snat.Situation{
+		Ports: snat.Bounds(loadsOf(pulses, snat.TCP), out.Budget.Ports), Budget: out.Budget, UDP: snat.Bounds(loadsOf(pulses, snat.UDP), out.Budget.Ports),
+		TableFull: out.tableFull(),
+	}
+	for d, p := range pulses {
+		if d.Protocol != snat.TCP {
+			continue
+		}
+		if slices.Contains(out.Full, d) {
+			sit.Starved += p.waiting + p.failing
+		} else {
+			sit.Unanswered += p.waiting + p.failing
+		}
+	}
+	if m := out.Measured; m != nil {
+		sit.MeasuredUsed, sit.MeasuredFailed = m.TCP.Used, m.TCP.Failed
+	}
+	out.Verdict, out.Why = snat.Judge(sit)
+	switch {
+	case out.Verdict == snat.Exhausted:
+		now := time.Duration(0)
+		out.FullIn = &now
+	case out.Counting() && out.Budget.Known():
+		out.FullIn = s.fullIn(pulses, out.Budget, s.now)
+	}
 	switch {
 	case out.State != StateStreaming:
 		out.Verdict = snat.Unknown
@@ -161,10 +244,25 @@ func judge(out *Node) {
 	}
 }
 
+// tableFullAt is the share of its size from which a connection tracking table
+// counts as full: the kernel drops what is unanswered shortly before that
+// (early_drop in net/netfilter/nf_conntrack_core.c).
+const tableFullAt = 0.97
+
+// tableFull reports whether the node's connection tracking table has no room.
+func (n *Node) tableFull() bool {
+	c := n.Conntrack
+	return c != nil && c.Max > 0 && float64(c.Count) >= tableFullAt*float64(c.Max) ||
+		n.ConntrackLost != nil && n.ConntrackLost.Drop > 0
+}
+
 // owner makes the picture of an owner, without its destinations.
 func (s *Session) owner(n *node, key Key) *Owner {
 	seen := n.owners[key]
-	o := &Owner{Key: key, Node: n.name, HostNetwork: seen.wire.HostNetwork, IPs: seen.wire.IPs, UID: seen.podUID}
+	o := &Owner{
+		Key: key, Node: n.name, HostNetwork: seen.wire.HostNetwork, IPs: seen.wire.IPs, UID: seen.podUID,
+		LocalPorts: int(seen.wire.LocalPorts),
+	}
 	if seen.podUID == "" {
 		kind, name := "process", seen.wire.Unit
 		switch {
@@ -188,6 +286,7 @@ func (s *Session) owner(n *node, key Key) *Owner {
 	o.Known, o.UID = true, p.UID
 	o.Namespace, o.Name, o.Workload, o.Phase = p.Namespace, p.Name, p.Workload, p.Phase
 	o.HostNetwork = o.HostNetwork || p.HostNetwork
+	o.OwnEgress = clean(p.OwnEgress)
 	if len(o.IPs) == 0 {
 		o.IPs = p.IPs
 	}
@@ -212,11 +311,10 @@ func isUnitName(s string) bool {
 
 // dest makes the picture of a destination.
 func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
-	d := &Dest{
-		Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP], Class: s.class.Classify(f.key.dest.IP),
-		Cooling: f.cooling.at(now),
-	}
+	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
+	d.Class, d.Endpoints = s.class(n, o.Key, d.Dest)
 	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
+	d.Cooling, d.Abandoned = f.held.at(now)
 	st := f.stream
 	sight := SightOf(st.collector)
 	if d.Protocol == snat.TCP {
@@ -225,6 +323,9 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 		}
 		if sight.Lives {
 			d.Lives = st.noLives
+		}
+		if sight.Silence {
+			d.Silent = f.silence()
 		}
 	}
 	if f.current() {
@@ -238,9 +339,14 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
 		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
 	}
-	// The balancer holds a port at least as long as the kernel holds the tuple.
-	if d.Protocol == snat.TCP {
-		d.Cooling = max(d.Cooling, d.TimeWait)
+	d.Waiting = unheard(f.waiting.at(now), d)
+	if f.hist == nil && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
+		f.hist = &history{}
+	}
+	if f.hist != nil {
+		f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+		d.Levels, d.OpenTrend = f.hist.levels(now), f.hist.trend.values
+		d.Levels.Ports = Level{}
 	}
 	if s.focused(n.name, o.Key) {
 		if list, ok := f.processes(); ok {
@@ -248,6 +354,36 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 		}
 	}
 	return d
+}
+
+// roundTrip is a generous time for an answer to come: what may be on its way
+// for so long is not waiting.
+const roundTrip = 0.25 // seconds
+
+// unheard returns how many of the attempts that have been there for some ticks
+// have really gone unheard. A busy destination always has some on their way:
+// whoever sees SYNs sent again knows, and else their usual number is taken off.
+func unheard(attempts int, d *Dest) int {
+	if d.Trouble != nil {
+		if d.Trouble.SynRetransmits == 0 && d.Trouble.TimedOut == 0 {
+			return 0
+		}
+		return attempts
+	}
+	return max(attempts-int(math.Ceil(d.OpensPerSecond*roundTrip)), 0)
+}
+
+// load is what a destination asks of the balancer.
+func (d *Dest) load(t snat.Timers) snat.Load {
+	l := snat.Load{Open: d.Open(), Abandoned: d.Abandoned, Cooling: d.Cooling}
+	if d.Protocol == snat.TCP {
+		l.Attempting = d.SynSent
+	}
+	if d.Silent != nil && t.Idle > 0 {
+		l.Lost = min(d.Silent.beyond(t.Idle), d.Open())
+		l.Doubtful = min(d.Silent.AtLeast(t.Idle), d.Open()) - l.Lost
+	}
+	return l
 }
 
 func (s *Session) focused(node string, owner Key) bool {
@@ -270,7 +406,7 @@ func (s *Session) processes(o *Owner, list []wire.Process) []Process {
 // add counts a destination for its owner.
 func add(c *Counts, d *Dest) {
 	if d.Protocol != snat.TCP {
-		c.All += d.Open() + d.SynSent
+		c.All += d.Open()
 		if d.Eligible && d.Protocol == snat.UDP {
 			c.UDPFlows += d.Established
 		}
@@ -287,10 +423,12 @@ func add(c *Counts, d *Dest) {
 	c.Open += d.Open()
 	c.Trying += d.SynSent
 	c.Cooling += d.Cooling
+	c.Waiting += d.Waiting
+	c.Abandoned += d.Abandoned
 	c.OpensPerSecond += d.OpensPerSecond
 	c.ClosesPerSecond += d.ClosesPerSecond
 	c.FailedPerSecond += d.FailedPerSecond
-	c.finer(d.Trouble, d.Lives)
+	c.finer(d.Trouble, d.Lives, d.Silent)
 }
 
 // merge adds an owner's counts to its node's. Ports are no sum: the node's are
@@ -299,6 +437,8 @@ func merge(to, from *Counts) {
 	to.Open += from.Open
 	to.Trying += from.Trying
 	to.Cooling += from.Cooling
+	to.Waiting += from.Waiting
+	to.Abandoned += from.Abandoned
 	to.EstablishedPublic += from.EstablishedPublic
 	to.SynSentPublic += from.SynSentPublic
 	to.All += from.All
@@ -306,7 +446,7 @@ func merge(to, from *Counts) {
 	to.OpensPerSecond += from.OpensPerSecond
 	to.ClosesPerSecond += from.ClosesPerSecond
 	to.FailedPerSecond += from.FailedPerSecond
-	to.finer(from.Trouble, from.Lives)
+	to.finer(from.Trouble, from.Lives, from.Silent)
 }
 
 func worseOwner(a, b *Owner) int {

@@ -54,9 +54,11 @@ func (f *feed) state(node string, st session.NodeState) {
 	f.put(session.Event{Node: node, PodUID: f.pod, State: &st})
 }
 
-func (f *feed) streaming(node string) {
+func (f *feed) streaming(node string) { f.streamingBy(node, "diag") }
+
+func (f *feed) streamingBy(node, collector string) {
 	f.state(node, session.NodeState{State: session.StateStreaming, Rung: "node pod"})
-	f.put(session.Event{Node: node, PodUID: f.pod, Hello: &wire.Hello{Collector: "diag", Kernel: "6.8", IntervalMillis: 1000}})
+	f.put(session.Event{Node: node, PodUID: f.pod, Hello: &wire.Hello{Collector: collector, Kernel: "6.8", IntervalMillis: 1000}})
 }
 
 // full tells a first tick, tick one that covers the second before it.

@@ -27,15 +27,121 @@ type flow struct {
 	stream               *stream
 	epoch                uint32
 	opens, closes, fails rate
-	cooling              coolingRing
-	// trouble and lives are nil until there is any: most collectors tell of
-	// neither. lives is replaced, never written: pictures share it.
+	// What follows is nil until there is any: most destinations have none of
+	// it. lives is replaced, never written: pictures share it.
+	held    *held
+	waiting *waiting
 	trouble *troubleRates
 	lives   *Lives
+	hist    *history
 }
 
-// gauges are numbers of sockets.
-type gauges struct{ established, closing, synSent, timeWait uint32 }
+// gauges are numbers of sockets. silent is nil when none is.
+type gauges struct {
+	established, closing, synSent, timeWait uint32
+	silent                                  *Silence
+}
+
+// silence adds up what the rows say.
+func (f *flow) silence() *Silence {
+	out := &Silence{}
+	for _, r := range f.rows {
+		if r.silent != nil {
+			out.add(r.silent)
+		}
+	}
+	return out
+}
+
+// hold returns what is held of the flow, to be added to.
+func (f *flow) hold() *held {
+	if f.held == nil {
+		f.held = &held{}
+	}
+	return f.held
+}
+
+// ended counts the flows that a tick says have ended: over is the time that
+// the tick covers, 0 for a full one.
+func (f *flow) ended(r *wire.Row, over time.Duration, now time.Time, t snat.Timers) {
+	if over == 0 {
+		if r.Closes == 0 {
+			return
+		}
+		// What was found closed may be known already from before a gap.
+		known, _ := f.held.at(now)
+		if known == 0 {
+			f.hold().found(r.Closes, now, t.FIN)
+			return
+		}
+		f.hold().fin.add(r.Closes-min(r.Closes, count32(known)), now.Add(t.FIN))
+		return
+	}
+	resets := min(r.Resets, r.Closes)
+	if r.Closes > 0 {
+		f.hold().fin.add(r.Closes-resets, now.Add(t.FIN))
+		f.hold().reset.add(resets, now.Add(t.Reset))
+	}
+	// An attempt that got no local port has sent nothing.
+	if sent := r.Fails - min(r.Fails, r.NoPort); sent > 0 {
+		refused := min(r.Refused, sent)
+		f.hold().gone.add(refused, now.Add(t.Reset))
+		f.hold().gone.add(sent-refused, now.Add(t.HalfOpen))
+	}
+}
+
+func count32(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
+
+// attempts notes how many attempts have no answer.
+func (f *flow) attempts(now time.Time) {
+	_, _, synSent, _ := f.gauges()
+	if f.waiting == nil {
+		if synSent == 0 {
+			return
+		}
+		f.waiting = &waiting{}
+	}
+	f.waiting.note(count32(synSent), now)
+}
+
+// waiting tells attempts that stay without an answer from those that are on
+// their way: it is the least number of them over the last ticks.
+type waiting struct {
+	since     time.Time
+	was, is   uint32
+	attempted uint32
+}
+
+// waitStep is the time over which the least is looked for, twice. A SYN is
+// sent again after a second (RFC 6298, section 2.1), so what is without an
+// answer for two steps has gone unheard once. It is a little less than a tick,
+// which may come early.
+const waitStep = 900 * time.Millisecond
+
+// note says that so many attempts have no answer now.
+func (w *waiting) note(attempts uint32, now time.Time) {
+	w.roll(now)
+	w.attempted = attempts
+	w.is = min(w.is, attempts)
+}
+
+func (w *waiting) roll(now time.Time) {
+	switch age := now.Sub(w.since); {
+	case age >= 2*waitStep:
+		w.was, w.is, w.since = w.attempted, w.attempted, now
+	case age >= waitStep:
+		w.was, w.is, w.since = w.is, w.attempted, now
+	}
+}
+
+// at returns the attempts that wait.
+func (w *waiting) at(now time.Time) int {
+	if w == nil {
+		return 0
+	}
+	w.roll(now)
+	return int(min(w.was, w.is))
+}
 
 // gauges adds up what the rows say.
 func (f *flow) gauges() (established, closing, synSent, timeWait int) {
@@ -50,7 +156,7 @@ func (f *flow) gauges() (established, closing, synSent, timeWait int) {
 
 // idle reports whether nothing of the flow is left to remember.
 func (f *flow) idle(now time.Time) bool {
-	return len(f.rows) == 0 && f.cooling.at(now) == 0 &&
+	return len(f.rows) == 0 && f.held.empty(now) &&
 		now.Sub(f.fails.at) > 2*rateMemory && now.Sub(f.opens.at) > 2*rateMemory
 }
 
@@ -146,47 +252,4 @@ func (r *rate) perSecond(at time.Time, counted time.Duration) float64 {
 		return 0
 	}
 	return w
-}
-
-// coolingStep is the width of a cooling bucket: closes are forgotten at most
-// that much too late.
-const coolingStep = 2 * time.Second
-
-// coolingRing remembers when flows closed, for as long as a balancer may hold
-// their ports.
-type coolingRing struct {
-	buckets []coolingBucket
-	total   int
-}
-
-type coolingBucket struct {
-	until time.Time
-	n     uint32
-}
-
-// add counts n closes at now; their ports are held for hold.
-func (c *coolingRing) add(n uint32, now time.Time, hold time.Duration) {
-	if n == 0 {
-		return
-	}
-	until := now.Add(hold).Truncate(coolingStep).Add(coolingStep)
-	c.total += int(n)
-	if last := len(c.buckets) - 1; last >= 0 && c.buckets[last].until.Equal(until) {
-		c.buckets[last].n += n
-		return
-	}
-	c.buckets = append(c.buckets, coolingBucket{until, n})
-}
-
-// at returns the number of ports still held, and forgets the others.
-func (c *coolingRing) at(now time.Time) int {
-	i := 0
-	for i < len(c.buckets) && !c.buckets[i].until.After(now) {
-		c.total -= int(c.buckets[i].n)
-		i++
-	}
-	if i > 0 {
-		c.buckets = append(c.buckets[:0], c.buckets[i:]...)
-	}
-	return c.total
 }

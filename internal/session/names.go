@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
@@ -12,6 +13,12 @@ type names struct {
 	nodes    map[string]inventory.Node
 	pods     map[string]inventory.Pod
 	services map[string]inventory.Service
+	// endpoints are slices that lead to public addresses, by UID; sliced lists
+	// the UIDs of a Service's, by "namespace/name", and serviceAt its UID by
+	// address.
+	endpoints map[string]inventory.Endpoints
+	sliced    map[string]map[string]bool
+	serviceAt map[netip.Addr]string
 
 	// alias joins a static pod's config hash and container IDs to a UID.
 	alias map[string]string
@@ -24,6 +31,7 @@ func newNames() *names {
 	return &names{
 		nodes: make(map[string]inventory.Node), pods: make(map[string]inventory.Pod), services: make(map[string]inventory.Service),
 		alias: make(map[string]string), byIP: make(map[netip.Addr]string),
+		endpoints: make(map[string]inventory.Endpoints), sliced: make(map[string]map[string]bool), serviceAt: make(map[netip.Addr]string),
 	}
 }
 
@@ -39,6 +47,12 @@ func (n *names) apply(c *inventory.Change) (nodes bool) {
 	}
 	for _, uid := range c.GoneServices {
 		n.dropService(clean(uid))
+	}
+	for _, uid := range c.GoneEndpoints {
+		n.dropEndpoints(clean(uid))
+	}
+	for _, e := range c.Endpoints {
+		n.addEndpoints(e)
 	}
 	for _, node := range c.Nodes {
 		if node.Name = clean(node.Name); node.Name == "" {
@@ -61,12 +75,57 @@ func (n *names) apply(c *inventory.Change) (nodes bool) {
 		s.UID = clean(s.UID)
 		n.dropService(s.UID)
 		s.Namespace, s.Name = clean(s.Namespace), clean(s.Name)
+		s.ClusterIPs = addresses(s.ClusterIPs)
 		n.services[s.UID] = s
 		for _, ip := range addresses(s.ClusterIPs) {
 			n.byIP[ip] = s.Name + "." + s.Namespace + ".svc"
+			n.serviceAt[ip] = s.UID
 		}
 	}
 	return nodes
+}
+
+func (n *names) addEndpoints(e inventory.Endpoints) {
+	e.UID, e.Namespace, e.Service = clean(e.UID), clean(e.Namespace), clean(e.Service)
+	n.dropEndpoints(e.UID)
+	if e.UID == "" || len(n.endpoints) >= maxEndpointSlices {
+		return
+	}
+	e.Addresses = addresses(e.Addresses)
+	n.endpoints[e.UID] = e
+	of := e.Namespace + "/" + e.Service
+	if n.sliced[of] == nil {
+		n.sliced[of] = make(map[string]bool)
+	}
+	n.sliced[of][e.UID] = true
+}
+
+func (n *names) dropEndpoints(uid string) {
+	e, ok := n.endpoints[uid]
+	if !ok {
+		return
+	}
+	delete(n.endpoints, uid)
+	of := e.Namespace + "/" + e.Service
+	if delete(n.sliced[of], uid); len(n.sliced[of]) == 0 {
+		delete(n.sliced, of)
+	}
+}
+
+// behind returns where a Service's own address leads, in order; nothing for
+// every other address, and for Services that are served from private ones.
+func (n *names) behind(d snat.Dest) []netip.AddrPort {
+	svc, ok := n.services[n.serviceAt[d.IP]]
+	if !ok {
+		return nil
+	}
+	var out []netip.AddrPort
+	for uid := range n.sliced[svc.Namespace+"/"+svc.Name] {
+		e := n.endpoints[uid]
+		out = append(out, e.Behind(&svc, d.IP, d.Protocol, d.Port)...)
+	}
+	slices.SortFunc(out, netip.AddrPort.Compare)
+	return slices.Compact(out)
 }
 
 func (n *names) addPod(p inventory.Pod) {
@@ -124,6 +183,9 @@ func (n *names) dropService(uid string) {
 	for _, ip := range addresses(s.ClusterIPs) {
 		if n.byIP[ip] == s.Name+"."+s.Namespace+".svc" {
 			delete(n.byIP, ip)
+		}
+		if n.serviceAt[ip] == uid {
+			delete(n.serviceAt, ip)
 		}
 	}
 }

@@ -15,9 +15,19 @@ type node struct {
 	streams map[string]*stream
 	flows   map[flowKey]*flow
 	owners  map[Key]ownerSeen
-	trend   []int
-	trended time.Time
 	since   time.Time
+	// estimates is the trend of the ports; hist and hists are the node's and
+	// its owners' numbers over the last minutes.
+	estimates trend
+	hist      history
+	hists     map[Key]*history
+	// budget is the one that holds, and budgetWas its last change.
+	budget    snat.Budget
+	budgetWas *BudgetChange
+	// pulses is what happens towards each destination that takes ports, as of
+	// the picture that was made last.
+	pulses map[snat.Dest]*pulse
+	egress egress
 	// handovers are the newest, oldest first.
 	handovers []Handover
 	// built is the picture made last; nil when something has changed since.
@@ -38,6 +48,7 @@ func newNode(name string) *node {
 	return &node{
 		name: name, state: NodeState{State: StateWaiting},
 		streams: make(map[string]*stream), flows: make(map[flowKey]*flow), owners: make(map[Key]ownerSeen),
+		hists: make(map[Key]*history),
 	}
 }
 
@@ -91,11 +102,11 @@ func (n *node) stream(podUID string) *stream {
 // tidy forgets flows that hold nothing any more, and owners without flows.
 // How long connections lived is kept for those above them: who is asked about
 // a node must not hear of fewer and fewer.
-func (n *node) tidy(now time.Time, counts func(snat.Dest) bool) {
+func (n *node) tidy(now time.Time, counts func(flowKey) bool) {
 	used := make(map[Key]bool, len(n.owners))
 	for k, f := range n.flows {
 		if f.idle(now) {
-			if f.lives != nil && f.current() && counts(k.dest) {
+			if f.lives != nil && f.current() && counts(k) {
 				f.stream.bury(k.owner, f.lives)
 			}
 			delete(n.flows, k)
@@ -106,6 +117,7 @@ func (n *node) tidy(now time.Time, counts func(snat.Dest) bool) {
 	for k := range n.owners {
 		if !used[k] {
 			delete(n.owners, k)
+			delete(n.hists, k)
 		}
 	}
 	for _, st := range n.streams {
@@ -116,20 +128,4 @@ func (n *node) tidy(now time.Time, counts func(snat.Dest) bool) {
 			}
 		}
 	}
-}
-
-// trendLength is how many values a trend holds: five minutes.
-const trendLength = int(5 * time.Minute / TrendStep)
-
-// note adds the estimate to the trend when its time has come.
-func (n *node) note(p snat.Ports, now time.Time) {
-	if !n.trended.IsZero() && now.Sub(n.trended) < TrendStep {
-		return
-	}
-	n.trended = now
-	// What pictures hold shares the old array: never append in place.
-	fresh := make([]int, 0, trendLength)
-	fresh = append(fresh, n.trend[max(0, len(n.trend)-trendLength+1):]...)
-	fresh = append(fresh, p.Estimate)
-	n.trend = fresh
 }

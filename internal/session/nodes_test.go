@@ -134,6 +134,7 @@ func TestBudgetSources(t *testing.T) {
 		"table of the next tier":  {session.Options{}, "", azure(51), snat.Budget{Ports: 512, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"auto is no override":     {session.Options{Provider: snat.ProviderAuto}, "", azure(1), snat.Budget{Ports: 1024, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"another provider":        {session.Options{Provider: snat.ProviderAzureNATGW}, "", azure(1), snat.Budget{Source: snat.BudgetUnknown}, snat.ProviderAzureNATGW},
+		"flag over a guess":       {session.Options{SNATPorts: 64, Provider: snat.ProviderAzureLB}, "", azure(51), snat.Budget{Ports: 64, Source: snat.BudgetFlag}, snat.ProviderAzureLB},
 		"named for a home cloud":  {session.Options{Provider: snat.ProviderAzureLB}, "", kind, snat.Budget{Ports: 1024, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"unknown":                 {session.Options{}, "", kind, snat.Budget{Source: snat.BudgetUnknown}, snat.ProviderUnknown},
 		"told by the source":      {session.Options{}, snat.ProviderGCPNAT, azure(1), snat.Budget{Source: snat.BudgetUnknown}, snat.ProviderGCPNAT},
@@ -146,7 +147,11 @@ func TestBudgetSources(t *testing.T) {
 		f.Snapshot() // what the source tells of its provider holds for pictures made before
 		f.put(session.Event{Cluster: &session.ClusterInfo{Context: "prod", Source: "live", ServerVersion: "v1.36.3", Provider: c.told}})
 		pic := f.Snapshot()
-		if got := pic.Node("naa").Budget; got != c.want || pic.Cluster.Provider != c.provider {
+		got := pic.Node("naa").Budget
+		if got.Note == "" {
+			t.Errorf("%s: it does not say where the budget comes from", name)
+		}
+		if got.Note = ""; got != c.want || pic.Cluster.Provider != c.provider {
 			t.Errorf("%s: %+v by %s, want %+v by %s", name, got, pic.Cluster.Provider, c.want, c.provider)
 		}
 		if v := pic.Node("naa").Verdict; (v == snat.Unknown) != !c.want.Known() {

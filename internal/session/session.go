@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
@@ -18,6 +19,9 @@ type Options struct {
 	// Provider overrides what the nodes' provider IDs suggest, unless it is
 	// empty or ProviderAuto.
 	Provider snat.Provider
+	// Timers replace those of the provider and of its profile where they are
+	// set.
+	Timers snat.Timers
 	// SNATPorts is the ports of each node, when the operator gives them.
 	SNATPorts int
 	// Private are the ranges that the operator declares private.
@@ -38,7 +42,8 @@ type Session struct {
 	done    bool
 	started time.Time
 	now     time.Time
-	class   *snat.Classifier
+	classes *snat.Classifier
+	cloud   *cloud.Reading
 	// gone holds the nodes that left the cluster: a late word of theirs does
 	// not bring them back.
 	gone map[string]bool
@@ -64,7 +69,7 @@ type wish struct {
 func New(opts Options) *Session {
 	return &Session{
 		opts: opts, guess: snat.ProviderUnknown, nodes: make(map[string]*node), names: newNames(), gone: make(map[string]bool),
-		class:   snat.NewClassifier(opts.Private...),
+		classes: snat.NewClassifier(opts.Private...),
 		picture: &Snapshot{}, changed: make(chan struct{}, 1),
 	}
 }
@@ -136,6 +141,9 @@ func (s *Session) apply(e Event) {
 		s.objects(e.Objects)
 	case e.Problem != nil:
 		s.problem = clean(*e.Problem)
+	case e.Cloud != nil:
+		s.cloud = cleanReading(e.Cloud)
+		s.rebuild()
 	case e.Node != "" && !s.gone[e.Node]:
 		n := s.node(e.Node)
 		if n == nil || len(n.streams) >= maxNodeStreams && n.streams[e.PodUID] == nil {
@@ -174,7 +182,7 @@ func (s *Session) nodeEvent(n *node, e Event) {
 		if n.since.IsZero() {
 			n.since = e.Time
 		}
-		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.provider().Hold())
+		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.timers())
 	case e.Bye != nil:
 		if e.Bye.Failed {
 			n.state.Error = clean(e.Bye.Reason)
@@ -189,7 +197,7 @@ func (s *Session) objects(c *inventory.Change) {
 		s.gone[name] = true
 	}
 	if s.names.apply(c) {
-		s.class = snat.NewClassifier(append(s.names.ranges(), s.opts.Private...)...)
+		s.classes = snat.NewClassifier(append(s.names.ranges(), s.opts.Private...)...)
 		s.guess = s.guessProvider()
 		for name := range s.names.nodes {
 			delete(s.gone, name)
@@ -216,10 +224,23 @@ func (s *Session) provider() snat.Provider {
 	if p := s.opts.Provider; p != "" && p != snat.ProviderAuto {
 		return p
 	}
+	if s.cloud != nil && s.cloud.Provider != "" && s.cloud.Provider != snat.ProviderUnknown {
+		return s.cloud.Provider
+	}
 	if s.cluster.Provider != "" {
 		return s.cluster.Provider
 	}
 	return s.guess
+}
+
+// timers are how long ports are held: the provider's, unless the cluster's
+// profile or the operator says otherwise.
+func (s *Session) timers() snat.Timers {
+	t := s.provider().Timers()
+	if s.cloud != nil && s.cloud.Profile != nil {
+		t = t.With(snat.Timers{Idle: s.cloud.Profile.IdleTimeout})
+	}
+	return t.With(s.opts.Timers)
 }
 
 // guessProvider reads the provider from the nodes' provider IDs; the first

@@ -15,6 +15,8 @@ type Sight struct {
 	// Attempts means that it sees connections that are not established (yet):
 	// SYNs without an answer, and attempts that failed.
 	Attempts bool
+	// Silence means that it is known for how long no packet has passed.
+	Silence bool
 }
 
 // SightOf returns what a collector can see, by its name on the wire. One that
@@ -22,12 +24,14 @@ type Sight struct {
 func SightOf(collector string) Sight {
 	switch collector {
 	case "ebpf":
-		return Sight{Events: true, Lives: true, Trouble: true, Attempts: true}
+		return Sight{Events: true, Lives: true, Trouble: true, Attempts: true, Silence: true}
 	case "tcptracer":
 		// It prints connects once they have succeeded, accepts and closes,
 		// each with its time, and never how a connection ended.
 		return Sight{Events: true, Lives: true}
-	default: // diag and procfs list sockets
+	case "diag":
+		return Sight{Attempts: true, Silence: true}
+	default: // procfs lists sockets, and no more
 		return Sight{Attempts: true}
 	}
 }
@@ -44,10 +48,16 @@ func (c *Counts) room(s Sight) {
 	if s.Lives && c.Lives == nil {
 		c.Lives = &Lives{}
 	}
+	if s.Silence && c.Silent == nil {
+		c.Silent = &Silence{}
+	}
 }
 
 // finer adds up what only some collectors see.
-func (c *Counts) finer(t *Trouble, l *Lives) {
+func (c *Counts) finer(t *Trouble, l *Lives, q *Silence) {
+	if c.Silent != nil && q != nil {
+		c.Silent.add(q)
+	}
 	if c.Trouble != nil && t != nil {
 		c.Trouble.add(t)
 	}

@@ -103,8 +103,8 @@ func TestEveryCollectorHasASight(t *testing.T) {
 
 func sights() map[string]session.Sight {
 	return map[string]session.Sight{
-		"ebpf": {Events: true, Lives: true, Trouble: true, Attempts: true}, "tcptracer": {Events: true, Lives: true},
-		"diag": {Attempts: true}, "procfs": {Attempts: true}, "": {Attempts: true}, "from the future": {Attempts: true},
+		"ebpf": {Events: true, Lives: true, Trouble: true, Attempts: true, Silence: true}, "tcptracer": {Events: true, Lives: true},
+		"diag": {Attempts: true, Silence: true}, "procfs": {Attempts: true}, "": {Attempts: true}, "from the future": {Attempts: true},
 	}
 }
 

@@ -22,6 +22,18 @@ func (s *Silence) AtLeast(d time.Duration) int {
 	return n
 }
 
+// beyond returns the number of flows that have surely been silent for d: all
+// of every bucket that begins at d or later.
+func (s *Silence) beyond(d time.Duration) int {
+	n := 0
+	for i, c := range s {
+		if time.Minute<<i >= d {
+			n += c
+		}
+	}
+	return n
+}
+
 // Sum returns the number of flows that have been silent for a minute or more.
 func (s *Silence) Sum() int {
 	n := 0

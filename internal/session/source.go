@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
@@ -54,6 +55,8 @@ type Event struct {
 	Objects *inventory.Change `cbor:"8,keyasint,omitempty"`
 	// Problem is a sentence about the source as a whole; "" takes it back.
 	Problem *string `cbor:"9,keyasint,omitempty"`
+	// Cloud is everything that the cloud has told so far.
+	Cloud *cloud.Reading `cbor:"11,keyasint,omitempty"`
 }
 
 // ClusterInfo names the whole.

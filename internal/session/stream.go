@@ -22,6 +22,10 @@ const (
 	maxTexts        = 64
 	maxSources      = 256
 	maxHandovers    = 16
+	// maxEndpointSlices bounds the slices that lead to public addresses, of
+	// which there are few, and maxCloudNodes what a cloud may tell of.
+	maxEndpointSlices = 10_000
+	maxCloudNodes     = maxNodes
 )
 
 // stream is one probe's side of a node: the whole node, or one pod of it.
@@ -46,6 +50,8 @@ type stream struct {
 	sources   []wire.Source
 	// cpu is the processor time of the probe, in microseconds.
 	cpu rate
+	// table is what the node's connection tracking table loses.
+	table tableRates
 	// ended holds the lives of destinations that are forgotten, by owner, and
 	// endedElsewhere those of owners that are.
 	ended          map[Key]*Lives
@@ -104,7 +110,7 @@ func (st *stream) elapse(t *wire.Tick, now time.Time) time.Duration {
 }
 
 // apply takes a tick into the node's flows.
-func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration) {
+func (st *stream) apply(n *node, t *wire.Tick, now time.Time, timers snat.Timers) {
 	var over time.Duration
 	if t.Full {
 		st.reset(now)
@@ -116,6 +122,7 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration
 	st.problems = cleanAll(t.Problems)
 	st.handOver(n, t.Collector, now)
 	if t.Conntrack != nil {
+		st.table.note(st.conntrack, t.Conntrack, over, now)
 		st.conntrack = t.Conntrack
 	}
 	if t.Sources != nil {
@@ -125,7 +132,7 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, hold time.Duration
 		st.owner(n, t.Owners[i])
 	}
 	for i := range t.Rows {
-		st.row(n, &t.Rows[i], over, now, hold)
+		st.row(n, &t.Rows[i], over, now, timers)
 	}
 	for _, id := range t.GoneRows {
 		if r := st.rows[id]; r != nil {
@@ -151,7 +158,7 @@ func (st *stream) owner(n *node, o wire.Owner) {
 
 // row takes what a tick says of a destination. over is the time that the
 // tick's events are spread over; 0 for a full tick, which counts none.
-func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, hold time.Duration) {
+func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, timers snat.Timers) {
 	sr := st.rows[r.ID]
 	if sr == nil {
 		o := st.owners[r.Owner]
@@ -166,23 +173,44 @@ func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, h
 		sr.flow.attach(st, sr)
 		st.rows[r.ID] = sr
 	}
-	sr.gauges = gauges{r.Established, r.Closing, r.SynSent, r.TimeWait}
+	sr.gauges = gauges{r.Established, r.Closing, r.SynSent, r.TimeWait, silenceOf(r.Silent)}
 	if r.Detailed {
 		sr.detailed, sr.processes = true, cleanProcesses(r.Processes)
 	}
-	f, closes := sr.flow, r.Closes
-	if over == 0 {
-		// What was found closed may be known already from before a gap.
-		closes -= uint32(min(int64(closes), int64(f.cooling.at(now)))) //nolint:gosec // at most closes
-	} else {
+	f := sr.flow
+	if over > 0 {
 		f.opens.add(r.Opens, over, now)
 		f.closes.add(r.Closes, over, now)
 		f.fails.add(r.Fails, over, now)
 		f.finer(r, over, now)
 	}
-	if f.key.dest.Protocol == snat.TCP {
-		f.cooling.add(closes, now, hold)
+	switch f.key.dest.Protocol {
+	case snat.TCP:
+		f.ended(r, over, now, timers)
+		f.attempts(now)
+	case snat.UDP:
+		if left := timers.UDP - udpForgotten; over > 0 && r.Closes > 0 && left > 0 {
+			f.hold().fin.add(r.Closes, now.Add(left))
+		}
 	}
+}
+
+// udpForgotten is for how long a UDP flow has been silent, at the least, when
+// the node forgets it (nf_conntrack_udp_timeout); the balancer's own time runs
+// from its last packet too.
+const udpForgotten = 30 * time.Second
+
+// silenceOf reads a row's buckets; nil when it has none. A bucket beyond the
+// last holds what is longer still.
+func silenceOf(list []uint32) *Silence {
+	if len(list) == 0 {
+		return nil
+	}
+	out := &Silence{}
+	for i, n := range list {
+		out[min(i, SilenceBuckets-1)] += int(n)
+	}
+	return out
 }
 
 func cleanProcesses(list []wire.Process) []wire.Process {
@@ -209,6 +237,7 @@ func (st *stream) reset(now time.Time) {
 	clear(st.ended)
 	st.endedElsewhere = Lives{}
 	st.conntrack, st.sources, st.counted, st.refused, st.cpu = nil, nil, 0, 0, rate{}
+	st.table = tableRates{}
 	st.began = now
 	st.epoch++
 }

@@ -98,11 +98,12 @@ func TestReconnectCountsNothingTwice(t *testing.T) {
 	if o.OpensPerSecond+o.ClosesPerSecond+o.FailedPerSecond != 0 {
 		t.Errorf("rates out of a full tick: %+v", o.Counts)
 	}
-	if o.Cooling != 6 {
-		t.Errorf("%d ports cool down, want 6", o.Cooling)
+	// Six ended in the last minute, and as many in each of the three before.
+	if o.Cooling != 24 {
+		t.Errorf("%d ports cool down, want 24", o.Cooling)
 	}
 	f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{{ID: 1, Established: 10, TimeWait: 6, Opens: 5, Closes: 5}}})
-	if o = f.only(t, "n1"); o.Cooling != 11 || math.Abs(o.OpensPerSecond-5) > 0.1 {
+	if o = f.only(t, "n1"); o.Cooling != 29 || math.Abs(o.OpensPerSecond-5) > 0.1 {
 		t.Fatalf("before the gap: %+v", o.Counts)
 	}
 
@@ -113,7 +114,7 @@ func TestReconnectCountsNothingTwice(t *testing.T) {
 		Rows:   []wire.Row{to(1, 7, wire.Row{Established: 9, TimeWait: 8, Opens: 9, Closes: 8})},
 	})
 	o = f.only(t, "n1")
-	if o.Open != 9 || o.Cooling != 11 || o.OpensPerSecond != 0 || o.ClosesPerSecond != 0 {
+	if o.Open != 9 || o.Cooling != 27 || o.OpensPerSecond != 0 || o.ClosesPerSecond != 0 {
 		t.Errorf("after the gap: %+v", o.Counts)
 	}
 	// The rate of before the gap is no part of the rate after it.
@@ -134,14 +135,56 @@ func TestCoolingEndsAfterTheHold(t *testing.T) {
 		}})
 		f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{{ID: 1, Closes: 20}, {ID: 2, Closes: 3}}})
 		f.after(time.Second).tick("n1", wire.Tick{GoneRows: []uint32{1, 2}, GoneOwners: []uint32{1}})
-		f.idle("n1", p.Hold()-2*time.Second)
+		f.idle("n1", p.Timers().FIN-2*time.Second)
 		o := f.only(t, "n1")
 		if o.Cooling != 20 || o.Open != 0 || o.Ports != (snat.Ports{Estimate: 20, Max: 20}) {
 			t.Errorf("%s: shortly before the end: %+v", p, o.Counts)
 		}
-		f.idle("n1", 4*time.Second)
-		if n := f.node(t, "n1"); n.Cooling != 0 || len(n.Owners) != 0 {
+		// It may have ended a little later than the node believes.
+		f.idle("n1", 2*time.Second)
+		if n := f.node(t, "n1"); n.Cooling != 0 || n.Ports.Estimate != 0 || n.Abandoned != 20 {
+			t.Errorf("%s: at the end: %+v", p, n.Counts)
+		}
+		// The balancer forgets UDP in its own time.
+		f.idle("n1", 3*time.Second)
+		if n := f.node(t, "n1"); n.Abandoned != 0 || (n.UDP.Max > 0) != (p.Timers().UDP-udpForgotten > p.Timers().FIN) {
 			t.Errorf("%s: after the hold: %+v", p, n.Counts)
+		}
+		f.idle("n1", p.Timers().UDP)
+		if n := f.node(t, "n1"); n.UDP.Max != 0 || len(n.Owners) != 0 {
+			t.Errorf("%s: after all holds: %+v", p, n.Counts)
+		}
+	}
+}
+
+// udpForgotten is for how long the node remembers a UDP flow that is silent.
+const udpForgotten = 30 * time.Second
+
+// Resets are released sooner than orderly ends, and attempts that found nobody
+// as the provider forgets them; those count for the maximum alone.
+func TestEveryEndHasItsHold(t *testing.T) {
+	t.Parallel()
+	f := newFeed(session.Options{Provider: snat.ProviderAzureLB, SNATPorts: 1024})
+	f.streamingBy("n1", "ebpf")
+	f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 20})}})
+	f.idle("n1", 10*time.Minute) // nothing of before the start is left
+	f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{
+		{ID: 1, Opens: 20, Closes: 20, Resets: 12, Fails: 9, Refused: 2, NoPort: 3},
+	}})
+	for _, step := range []struct {
+		after     time.Duration
+		cooling   int
+		abandoned int
+	}{
+		{10 * time.Second, 20, 6},
+		{9 * time.Second, 8, 4}, // resets after 15 s, and what was refused with them
+		{210 * time.Second, 8, 4},
+		{14 * time.Second, 0, 0}, // FIN and half-open after 240 s
+	} {
+		f.idle("n1", step.after)
+		n := f.node(t, "n1")
+		if n.Cooling != step.cooling || n.Abandoned != step.abandoned || n.Ports.Estimate != step.cooling || n.Ports.Max != step.cooling+step.abandoned {
+			t.Errorf("%+v: %+v", step, n.Counts)
 		}
 	}
 }
@@ -160,13 +203,40 @@ func TestCoolingAddsUpAndFades(t *testing.T) {
 	}
 }
 
-// A port is held for at least as long as the kernel remembers the tuple.
-func TestTimeWaitIsTheLeastCooling(t *testing.T) {
+// What is found in TIME_WAIT says how fast a load closes, and so how much of
+// what closed before is still held.
+func TestFoundClosesReachBack(t *testing.T) {
 	t.Parallel()
-	f := aks()
-	f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{TimeWait: 9})}})
-	if o := f.only(t, "n1"); o.Cooling != 9 || o.Ports.Estimate != 9 {
-		t.Errorf("%+v", o.Counts)
+	for hold, want := range map[time.Duration][2]int{
+		240 * time.Second: {240, 120}, 120 * time.Second: {120, 60}, 60 * time.Second: {60, 30}, 20 * time.Second: {20, 10},
+	} {
+		f := newFeed(session.Options{Provider: snat.ProviderAzureLB, Timers: snat.Timers{FIN: hold}})
+		f.streaming("n1")
+		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{TimeWait: 60, Closes: 60})}})
+		if o := f.only(t, "n1"); off(o.Cooling, want[0]) > 1 || o.Ports.Estimate != o.Cooling {
+			t.Errorf("%s: %+v, want %d", hold, o.Counts, want[0])
+		}
+		f.idle("n1", hold/2)
+		if o := f.only(t, "n1"); off(o.Cooling, want[1]) > 1 {
+			t.Errorf("%s: after half of it: %+v, want %d", hold, o.Counts, want[1])
+		}
+	}
+}
+
+func off(a, b int) int { return max(a-b, b-a) }
+
+// Until the holds have passed, what ended before anybody looked is not known.
+func TestBoundsAreWideAtFirst(t *testing.T) {
+	t.Parallel()
+	f := newFeed(session.Options{Provider: snat.ProviderAzureLB, SNATPorts: 256})
+	f.streaming("n1")
+	f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 9})}})
+	if p := f.node(t, "n1").Ports; p != (snat.Ports{Min: 9, Estimate: 9, Max: 256}) {
+		t.Errorf("at first: %+v", p)
+	}
+	f.idle("n1", 241*time.Second)
+	if p := f.node(t, "n1").Ports; p != (snat.Ports{Min: 9, Estimate: 9, Max: 9}) {
+		t.Errorf("when every hold has passed: %+v", p)
 	}
 }
 

@@ -42,23 +42,42 @@ func (d Dest) String() string {
 
 // Load is the number of flows of one destination.
 type Load struct {
-	// Open counts established and closing flows: each has a port.
+	// Open counts established and closing flows.
 	Open int
+	// Lost are those of Open that have been silent for longer than the
+	// balancer's idle timeout: their port is gone. Doubtful are those that may
+	// have, or whose port may be one of another destination.
+	Lost, Doubtful int
 	// Attempting counts flows whose SYN waits for an answer. They may have
 	// been refused a port, so they count for the maximum only.
 	Attempting int
+	// Abandoned counts attempts that ended without a connection and whose port,
+	// if they had one, may still be held. They count for the maximum only.
+	Abandoned int
 	// Cooling counts closed flows whose port the balancer still holds.
 	Cooling int
 }
 
 // Add returns the sum of two loads.
 func (l Load) Add(o Load) Load {
-	return Load{Open: l.Open + o.Open, Attempting: l.Attempting + o.Attempting, Cooling: l.Cooling + o.Cooling}
+	return Load{
+		Open: l.Open + o.Open, Lost: l.Lost + o.Lost, Doubtful: l.Doubtful + o.Doubtful,
+		Attempting: l.Attempting + o.Attempting, Abandoned: l.Abandoned + o.Abandoned, Cooling: l.Cooling + o.Cooling,
+	}
 }
+
+// Sure is the number of ports that the flows need at the least.
+func (l Load) Sure() int { return max(l.Open-l.Lost-l.Doubtful, 0) }
+
+// Held is the number of ports that the flows probably hold.
+func (l Load) Held() int { return max(l.Open-l.Lost, 0) + l.Cooling }
+
+// Most is the number of ports that the flows hold at the most.
+func (l Load) Most() int { return l.Open + l.Attempting + l.Abandoned + l.Cooling }
 
 // Ports are the bounds of the number of source ports in use.
 type Ports struct {
-	// Min is the peak over destinations of open flows.
+	// Min is the peak over destinations of open flows that have a port.
 	Min int
 	// Estimate is the peak over destinations of open and cooling flows,
 	// never above a known budget and never below Min.
@@ -73,9 +92,9 @@ type Ports struct {
 func Bounds(loads []Load, budget int) Ports {
 	var p Ports
 	for _, l := range loads {
-		p.Min = max(p.Min, l.Open)
-		p.Estimate = max(p.Estimate, l.Open+l.Cooling)
-		p.Max += l.Open + l.Attempting + l.Cooling
+		p.Min = max(p.Min, l.Sure())
+		p.Estimate = max(p.Estimate, l.Held())
+		p.Max += l.Most()
 	}
 	if budget > 0 {
 		p.Estimate = min(p.Estimate, budget)
@@ -83,5 +102,12 @@ func Bounds(loads []Load, budget int) Ports {
 	// Sockets may outnumber a stale budget; what is open is a fact.
 	p.Estimate = max(p.Estimate, p.Min)
 	p.Max = max(p.Max, p.Estimate)
+	return p
+}
+
+// Widened returns the bounds for a time at which connections that ended before
+// anybody looked may still hold ports: all that the budget allows.
+func (p Ports) Widened(budget int) Ports {
+	p.Max = max(p.Max, budget)
 	return p
 }

@@ -25,6 +25,9 @@ func TestBounds(t *testing.T) {
 		"a negative budget is none":    {[]snat.Load{{Open: 1, Cooling: 9}}, -8, snat.Ports{Min: 1, Estimate: 10, Max: 10}},
 		"a stale budget hides no flow": {[]snat.Load{{Open: 200}}, 128, snat.Ports{Min: 200, Estimate: 200, Max: 200}},
 		"SYNs alone use no port yet":   {[]snat.Load{{Attempting: 7}}, 128, snat.Ports{Max: 7}},
+		"silent for too long":          {[]snat.Load{{Open: 100, Lost: 60, Cooling: 5}}, 128, snat.Ports{Min: 40, Estimate: 45, Max: 105}},
+		"perhaps silent for too long":  {[]snat.Load{{Open: 100, Lost: 10, Doubtful: 50}}, 128, snat.Ports{Min: 40, Estimate: 90, Max: 100}},
+		"attempts that were given up":  {[]snat.Load{{Open: 1, Abandoned: 30}}, 128, snat.Ports{Min: 1, Estimate: 1, Max: 31}},
 		"cooling alone":                {[]snat.Load{{Cooling: 7}}, 128, snat.Ports{Estimate: 7, Max: 7}},
 	} {
 		if got := snat.Bounds(c.loads, c.budget); got != c.want {
@@ -36,7 +39,10 @@ func TestBounds(t *testing.T) {
 func loads(t *rapid.T, label string) []snat.Load {
 	n := rapid.IntRange(0, 3000)
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) snat.Load {
-		return snat.Load{Open: n.Draw(t, "open"), Attempting: n.Draw(t, "attempting"), Cooling: n.Draw(t, "cooling")}
+		l := snat.Load{Open: n.Draw(t, "open"), Attempting: n.Draw(t, "attempting"), Abandoned: n.Draw(t, "abandoned"), Cooling: n.Draw(t, "cooling")}
+		l.Lost = rapid.IntRange(0, l.Open).Draw(t, "lost")
+		l.Doubtful = rapid.IntRange(0, l.Open-l.Lost).Draw(t, "doubtful")
+		return l
 	}), 0, 12).Draw(t, label)
 }
 
@@ -60,7 +66,7 @@ func TestBoundsProperties(t *testing.T) {
 			// One more flow of any kind never lowers a bound.
 			more := append([]snat.Load{}, list...)
 			i := rapid.IntRange(0, len(more)-1).Draw(t, "which")
-			more[i] = more[i].Add(rapid.SampledFrom([]snat.Load{{Open: 1}, {Attempting: 1}, {Cooling: 1}}).Draw(t, "what"))
+			more[i] = more[i].Add(rapid.SampledFrom([]snat.Load{{Open: 1}, {Attempting: 1}, {Abandoned: 1}, {Cooling: 1}}).Draw(t, "what"))
 			q := snat.Bounds(more, budget)
 			if q.Min < p.Min || q.Estimate < p.Estimate || q.Max < p.Max {
 				t.Fatalf("one more flow turned %+v into %+v", p, q)
@@ -71,8 +77,9 @@ func TestBoundsProperties(t *testing.T) {
 
 func TestLoadAdd(t *testing.T) {
 	t.Parallel()
-	got := snat.Load{Open: 1, Attempting: 2, Cooling: 3}.Add(snat.Load{Open: 10, Attempting: 20, Cooling: 30})
-	if want := (snat.Load{Open: 11, Attempting: 22, Cooling: 33}); got != want {
+	got := snat.Load{Open: 1, Attempting: 2, Cooling: 3, Lost: 4, Doubtful: 5, Abandoned: 6}.Add(
+		snat.Load{Open: 10, Attempting: 20, Cooling: 30, Lost: 40, Doubtful: 50, Abandoned: 60})
+	if want := (snat.Load{Open: 11, Attempting: 22, Cooling: 33, Lost: 44, Doubtful: 55, Abandoned: 66}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

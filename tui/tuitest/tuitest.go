@@ -234,7 +234,7 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 		loads = append(loads, l)
 	}
 	n.Ports = snat.Bounds(loads, budget)
-	n.Verdict, n.Why = snat.Judge(n.Ports, n.Budget, n.Trying)
+	n.Verdict, n.Why = snat.Judge(snat.Situation{Ports: n.Ports, Budget: n.Budget, Starved: n.Trying})
 	return n
 }
 

@@ -1,0 +1,65 @@
+package session
+
+import (
+	"net/netip"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s/inventory"
+)
+
+// egress says how a node's connections leave it, other than by what an address
+// alone tells.
+type egress struct {
+	// public4 and public6 mean that the node has a public address of its own,
+	// by which its connections leave.
+	public4, public6 bool
+}
+
+func egressOf(n inventory.Node) egress {
+	var e egress
+	for _, text := range n.ExternalIPs {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			continue
+		}
+		if ip.Unmap().Is4() {
+			e.public4 = true
+		} else {
+			e.public6 = true
+		}
+	}
+	return e
+}
+
+// class says whether a destination of an owner uses a port of the balancer,
+// and where it really leads when it is a Service's own address: kube-proxy
+// rewrites those, so that a socket shows a private address while its packets
+// go to a public one.
+func (s *Session) class(n *node, owner Key, d snat.Dest) (snat.Class, []netip.AddrPort) {
+	c := s.classes.Classify(d.IP)
+	var behind []netip.AddrPort
+	if !c.Eligible {
+		for _, ep := range s.names.behind(d) {
+			if s.classes.Classify(ep.Addr()).Eligible {
+				behind = append(behind, ep)
+			}
+		}
+		if len(behind) == 0 {
+			return c, nil
+		}
+		c.Eligible, c.WhyNot = true, ""
+	}
+	why := ""
+	switch e := n.egress; {
+	case d.IP.Is4() && e.public4, d.IP.Is6() && e.public6:
+		why = "the node has a public address of its own"
+	default:
+		if p, ok := s.names.pod(n.owners[owner].podUID); ok {
+			why = clean(p.OwnEgress)
+		}
+	}
+	if why != "" {
+		c.Eligible, c.WhyNot = false, why
+	}
+	return c, behind
+}

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/snattop/snattop/internal/snat"
+)
+
+// pulse is what happens towards one destination of a balancer: the sum over
+// everybody on a node, or on all nodes that share a pool of ports.
+type pulse struct {
+	load snat.Load
+	// waiting and failing are attempts without an answer: those that wait now,
+	// and those that ended without one in the last seconds.
+	waiting, failing int
+	// opens and closes are connections a second, each with what it may be off
+	// by because there were so few.
+	opens, closes float64
+	flows         []*flow
+}
+
+// failMemory is for how many seconds an attempt that has failed counts as one
+// that finds no answer: programs that give up quickly hardly ever show one
+// that waits.
+const failMemory = 5
+
+func (p *pulse) add(o *pulse) {
+	p.load = p.load.Add(o.load)
+	p.waiting += o.waiting
+	p.failing += o.failing
+	p.opens += o.opens
+	p.closes += o.closes
+	p.flows = append(p.flows, o.flows...)
+}
+
+// beat counts a destination of an owner where its ports are used: at its own
+// address, or behind a Service's.
+func (n *node) beat(d *Dest, f *flow, l snat.Load) {
+	one := pulse{
+		load: l, waiting: d.Waiting, failing: int(d.FailedPerSecond * failMemory),
+		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flows: []*flow{f},
+	}
+	if f.hist != nil {
+		one.opens = steadier(f.hist.opens, d.OpensPerSecond, f.hist.opens.at)
+	}
+	if len(d.Endpoints) == 0 {
+		n.pulse(d.Dest).add(&one)
+		return
+	}
+	for i, ep := range d.Endpoints {
+		n.pulse(behind(d, ep)).add(one.part(i, len(d.Endpoints)))
+	}
+}
+
+func behind(d *Dest, ep netip.AddrPort) snat.Dest {
+	return snat.Dest{Protocol: d.Protocol, IP: ep.Addr(), Port: ep.Port()}
+}
+
+func (n *node) pulse(d snat.Dest) *pulse {
+	p := n.pulses[d]
+	if p == nil {
+		p = &pulse{}
+		n.pulses[d] = p
+	}
+	return p
+}
+
+// part is the share of one of several addresses that a Service's connections
+// are spread over. Which of them took which is not known: the sum is right,
+// and none of it is sure.
+func (p *pulse) part(i, of int) *pulse {
+	if of == 1 {
+		return p
+	}
+	share := func(n int) int {
+		if i < n%of {
+			return n/of + 1
+		}
+		return n / of
+	}
+	l := snat.Load{
+		Open: share(p.load.Open), Lost: share(p.load.Lost), Attempting: share(p.load.Attempting),
+		Abandoned: share(p.load.Abandoned), Cooling: share(p.load.Cooling),
+	}
+	l.Doubtful = l.Open
+	return &pulse{
+		load: l, waiting: share(p.waiting), failing: share(p.failing),
+		opens: p.opens / float64(of), closes: p.closes / float64(of), flows: p.flows,
+	}
+}
+
+// steadier returns the rate that a forecast is made with: the mean of half a
+// minute, unless what happens now is beyond that mean's own scatter. Events
+// that come as they like scatter by the root of their number.
+func steadier(l level, fast float64, now time.Time) float64 {
+	slow := l.level(now)
+	if slow.Over < 2*rateMemory || slow.Mean <= 0 {
+		return fast
+	}
+	const seconds = 2 * 5 // what the fast mean is made of
+	scatter := 3 * root(slow.Mean/seconds)
+	if fast > slow.Mean+scatter || fast < slow.Mean-scatter {
+		return fast
+	}
+	return slow.Mean
+}
+
+// loads lists the loads of one protocol.
+func loadsOf(pulses map[snat.Dest]*pulse, protocol snat.Protocol) []snat.Load {
+	out := make([]snat.Load, 0, len(pulses))
+	for d, p := range pulses {
+		if d.Protocol == protocol {
+			out = append(out, p.load)
+		}
+	}
+	return out
+}
+
+// full lists the destinations that have used up the budget, fullest first.
+func full(pulses map[snat.Dest]*pulse, budget snat.Budget) []snat.Dest {
+	if !budget.Known() {
+		return nil
+	}
+	var out []snat.Dest
+	for d, p := range pulses {
+		if d.Protocol == snat.TCP && isFull(p, budget) {
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, func(a, b snat.Dest) int {
+		return cmp.Or(cmp.Compare(pulses[b].load.Held(), pulses[a].load.Held()), a.IP.Compare(b.IP), cmp.Compare(a.Port, b.Port))
+	})
+	return out
+}
+
+// isFull reports whether a destination has no port left: every one is taken
+// by an open flow, or so many are held that what waits there waits for one.
+func isFull(p *pulse, budget snat.Budget) bool {
+	return p.load.Sure() >= budget.Ports ||
+		p.waiting+p.failing > 0 && float64(p.load.Held()) >= snat.FullAt*float64(budget.Ports)
+}
+
+// forecasts is how many destinations of a node are looked at for when they
+// will be full: the fullest ones.
+const forecasts = 8
+
+// fullIn returns when the first destination will have used up the budget.
+func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now time.Time) *time.Duration {
+	type candidate struct {
+		d snat.Dest
+		p *pulse
+	}
+	var list []candidate
+	for d, p := range pulses {
+		// Less than one connection in ten seconds is too little to go by.
+		if d.Protocol == snat.TCP && p.opens > 0.1 && p.load.Held() > 0 {
+			list = append(list, candidate{d, p})
+		}
+	}
+	slices.SortFunc(list, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.p.load.Held(), a.p.load.Held()), cmp.Compare(b.p.opens, a.p.opens), a.d.IP.Compare(b.d.IP), cmp.Compare(a.d.Port, b.d.Port))
+	})
+	var best *time.Duration
+	hold := s.timers().FIN
+	for _, c := range list[:min(len(list), forecasts)] {
+		flux := snat.Flux{Held: c.p.load.Held(), Opens: c.p.opens, Closes: c.p.closes, Hold: hold}
+		if net := c.p.opens - c.p.closes; net > 0 && net < 3*root((c.p.opens+c.p.closes)/(2*5)) {
+			// What grows by less than its own scatter is steady.
+			flux.Closes = c.p.opens
+		}
+		for _, f := range c.p.flows {
+			if f.held != nil {
+				flux.Releases = append(flux.Releases, f.held.fin.releases(now)...)
+				flux.Releases = append(flux.Releases, f.held.reset.releases(now)...)
+			}
+		}
+		if in, ok := flux.FullIn(budget.Ports); ok && (best == nil || in < *best) {
+			best = &in
+		}
+	}
+	return best
+}
