@@ -1,0 +1,231 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/snattop/snattop/e2e/ground"
+	"github.com/snattop/snattop/internal/snat"
+)
+
+// What is asked of snattop.
+const (
+	// skew is how far a sample and a truth may be apart in time and still be
+	// of the same moment: one tick.
+	skew = time.Second
+	// steadyError is how far the estimate may be from the fullest destination,
+	// as a share of it, while a load is steady.
+	steadyError = 0.05
+	// callWithin is how soon after the first SYN that the gateway dropped the
+	// node is to be called exhausted.
+	callWithin = 5 * time.Second
+	// earlyCall is the share of the block below which "exhausted" is a false
+	// alarm while nothing has been dropped.
+	earlyCall = 0.95
+	// forecastError is how far a predicted time to full may be from the real
+	// one, as a share of it.
+	forecastError = 0.20
+)
+
+// forecastAt are the fills, as shares of the block, at which predictions of the
+// time to full are held against what came.
+var forecastAt = []float64{0.4, 0.55, 0.7, 0.85}
+
+// story is one scenario as the gateway and snattop saw it.
+type story struct {
+	scenario
+
+	node    string
+	began   time.Time
+	ended   time.Time
+	truths  []ground.Truth
+	samples []sample
+}
+
+// extent is the least and the most of a figure of the gateway around a moment.
+type extent struct{ least, most int }
+
+// around returns the extents of the distinct ports and of the fullest
+// destination around a moment; ok is false when the gateway was not looked at.
+func (s story) around(at time.Time) (distinct, peak extent, ok bool) {
+	distinct, peak = extent{least: math.MaxInt}, extent{least: math.MaxInt}
+	for _, truth := range s.truths {
+		if truth.At.Before(at.Add(-skew)) || truth.At.After(at.Add(skew)) {
+			continue
+		}
+		n, found := truth.Node(s.node)
+		if !found {
+			continue
+		}
+		ok = true
+		held := tcpPeak(n)
+		distinct = extent{min(distinct.least, n.TCP), max(distinct.most, n.TCP)}
+		peak = extent{min(peak.least, held), max(peak.most, held)}
+	}
+	return distinct, peak, ok
+}
+
+// tcpPeak is the fullest TCP destination: UDP has ports of its own.
+func tcpPeak(n ground.NodeTruth) int {
+	peak := 0
+	for _, d := range n.Destinations {
+		if d.Protocol == "tcp" {
+			peak = max(peak, d.Ports)
+		}
+	}
+	return peak
+}
+
+// during are the samples of the scenario itself, loads running.
+func (s story) during() []sample {
+	return slices.DeleteFunc(slices.Clone(s.samples), func(x sample) bool { return x.at.Before(s.began) || x.at.After(s.ended) })
+}
+
+// bounds holds every sample's bounds against the ports in use.
+func (s story) bounds() []string {
+	var wrong []string
+	for _, x := range s.during() {
+		distinct, _, ok := s.around(x.at)
+		since := x.at.Sub(s.began)
+		if !ok || s.torn.contains(since) {
+			continue
+		}
+		if x.ports.Min > distinct.most || x.ports.Max < distinct.least {
+			wrong = append(wrong, fmt.Sprintf("after %s: %d to %d ports in use, snattop says at least %d and at most %d",
+				since.Round(time.Second), distinct.least, distinct.most, x.ports.Min, x.ports.Max))
+		}
+	}
+	return wrong
+}
+
+// errors returns how far the estimate was from the fullest destination in each
+// sample of the steady time, as shares of it: 0 when it is what the gateway said
+// within the skew.
+func (s story) errors() []float64 {
+	var all []float64
+	for _, x := range s.during() {
+		_, peak, ok := s.around(x.at)
+		if !ok || !s.steady.contains(x.at.Sub(s.began)) {
+			continue
+		}
+		off := max(peak.least-x.ports.Estimate, x.ports.Estimate-peak.most, 0)
+		all = append(all, float64(off)/float64(max(peak.least, 1)))
+	}
+	return all
+}
+
+// firstDrop is when the gateway first dropped a packet for want of a port.
+func (s story) firstDrop() (time.Time, bool) {
+	before, known := 0, false
+	for _, truth := range s.truths {
+		lost := truth.Stats.InsertFailed + truth.Stats.Drop
+		if known && lost > before && !truth.At.Before(s.began) {
+			return truth.At, true
+		}
+		before, known = lost, true
+	}
+	return time.Time{}, false
+}
+
+// filled is when the block was full: no port left towards one destination, or
+// the first packet dropped.
+func (s story) filled() (time.Time, bool) {
+	drop, dropped := s.firstDrop()
+	for _, truth := range s.truths {
+		if dropped && !truth.At.Before(drop) {
+			break
+		}
+		if n, ok := truth.Node(s.node); ok && !truth.At.Before(s.began) && tcpPeak(n) >= n.Block.Size() {
+			return truth.At, true
+		}
+	}
+	return drop, dropped
+}
+
+// call is how snattop's "exhausted" came beside what happened.
+type call struct {
+	// late is how long after the first dropped packet; negative when before.
+	late time.Duration
+	// never means that it was due and did not come; wrong is what was called
+	// without reason, with its time.
+	never bool
+	wrong []string
+}
+
+func (s story) called() call {
+	var c call
+	drop, dropped := s.firstDrop()
+	var first time.Time
+	for _, x := range s.during() {
+		if x.verdict != snat.Exhausted {
+			continue
+		}
+		if first.IsZero() {
+			first = x.at
+		}
+		_, peak, ok := s.around(x.at)
+		switch full := earlyCall * float64(s.ports); {
+		case !s.fills:
+			c.wrong = append(c.wrong, fmt.Sprintf("exhausted after %s, and the block never was full: %v", x.at.Sub(s.began).Round(time.Second), x.why))
+		case ok && float64(peak.most) < full && (!dropped || x.at.Before(drop)):
+			c.wrong = append(c.wrong, fmt.Sprintf("exhausted after %s with %d of %d ports in use: %v",
+				x.at.Sub(s.began).Round(time.Second), peak.most, s.ports, x.why))
+		}
+	}
+	switch {
+	case !s.fills || !dropped:
+	case first.IsZero():
+		c.never = true
+	default:
+		c.late = first.Sub(drop)
+	}
+	return c
+}
+
+// forecast is a predicted time to full beside the real one.
+type forecast struct {
+	share           float64
+	said            *time.Duration
+	real            time.Duration
+	off             float64
+	distinct, ports int
+}
+
+// forecasts holds predictions against what came, at some fills of the block.
+func (s story) forecasts() []forecast {
+	full, ok := s.filled()
+	if !ok {
+		return nil
+	}
+	var all []forecast
+	for _, share := range forecastAt {
+		for _, x := range s.during() {
+			_, peak, seen := s.around(x.at)
+			if !seen || float64(peak.most) < share*float64(s.ports) {
+				continue
+			}
+			f := forecast{share: share, said: x.fullIn, real: full.Sub(x.at)}
+			f.off = math.Inf(1)
+			if f.said != nil && f.real > 0 {
+				f.off = math.Abs(f.said.Seconds()-f.real.Seconds()) / f.real.Seconds()
+			}
+			all = append(all, f)
+			break
+		}
+	}
+	return all
+}
+
+// last is the last sample before the end, and what the gateway said then.
+func (s story) last() (x sample, distinct, peak extent, ok bool) {
+	for _, x = range slices.Backward(s.during()) {
+		if distinct, peak, ok = s.around(x.at); ok {
+			return x, distinct, peak, true
+		}
+	}
+	return sample{}, distinct, peak, false
+}
