@@ -72,6 +72,9 @@ type Profile struct {
 	Gateway string `cbor:"9,keyasint,omitempty"`
 	// Shared means that another cluster uses the same addresses.
 	Shared bool `cbor:"10,keyasint,omitempty"`
+	// MaxNodes is how many machines autoscaling may make of Nodes, before any
+	// surge; 0 when it is not known.
+	MaxNodes int `cbor:"11,keyasint,omitempty"`
 }
 
 // NodeReading is what a cloud measures of one node. Numbers that it did not
@@ -86,6 +89,9 @@ type NodeReading struct {
 	At  time.Time `cbor:"3,keyasint"`
 	TCP Usage     `cbor:"4,keyasint"`
 	UDP Usage     `cbor:"5,keyasint"`
+	// Both holds what the cloud counts for TCP and UDP together: Azure tells
+	// failed connections so.
+	Both Usage `cbor:"6,keyasint"`
 }
 
 // Usage is one protocol's side of a node.
