@@ -223,6 +223,9 @@ func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
 		sit.MeasuredUsed, sit.MeasuredFailed = m.TCP.Used, m.TCP.Failed
 	}
 	out.Verdict, out.Why = snat.Judge(sit)
+	if out.Budget.Note != "" {
+		out.Why = append(out.Why, out.Budget.Note)
+	}
 	switch {
 	case out.Verdict == snat.Exhausted:
 		now := time.Duration(0)

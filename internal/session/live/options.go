@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s"
 	"github.com/snattop/snattop/k8s/nodepod"
@@ -35,6 +36,8 @@ type Options struct {
 	// Pods ("namespace/name") are looked at one by one, with an ephemeral
 	// container, on nodes where node pods are refused.
 	Pods []string
+	// Cloud tells what the cloud measures; nil asks no cloud.
+	Cloud cloud.Watcher
 	// Consent is asked once before ephemeral containers, which can never be
 	// removed, are added to pods; nil means no.
 	Consent func(ctx context.Context, pods []string) bool

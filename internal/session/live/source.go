@@ -30,6 +30,8 @@ type source struct {
 	// problems holds a sentence for each resource whose watch fails.
 	problems map[string]string
 	consent  *consent
+
+	cloudNodes *cloudNodes
 }
 
 var _ session.Source = (*source)(nil)
@@ -40,7 +42,8 @@ func newSource(reach cluster, opts Options) *source {
 		reach: reach, opts: opts,
 		slots:   make(chan struct{}, opts.Parallel),
 		runners: map[string]*runner{}, placed: map[string]string{}, uids: map[string]string{}, problems: map[string]string{},
-		consent: &consent{ask: opts.Consent, pods: opts.Pods},
+		consent:    &consent{ask: opts.Consent, pods: opts.Pods},
+		cloudNodes: newCloudNodes(),
 	}
 }
 
@@ -60,11 +63,17 @@ func (s *source) Run(ctx context.Context, sink session.Sink) error {
 	defer stopBackground()
 	background.Go(func() { s.reach.Background(bgCtx) })
 
+	if s.opts.Cloud != nil {
+		// It needs nothing of the cluster's, and ends before Run does.
+		runners.Go(func() { s.watchCloud(ctx, sink) })
+	}
+
 	err = s.reach.Watch(ctx, k8s.WatchOptions{
 		Namespace: s.opts.Namespace,
 		Changed: func(ch inventory.Change) {
 			sink.Put(session.Event{Time: s.opts.Now(), Objects: &ch})
 			s.place(ch)
+			s.cloudNodes.apply(ch)
 			s.reconcile(ctx, &runners, sink, ch)
 		},
 		Problem: func(resource, sentence string) { s.problem(sink, resource, sentence) },
