@@ -38,6 +38,8 @@ type options struct {
 	privateCIDRs                  []string
 	snatPorts                     int
 	provider                      string
+	cloud, azureEndpoint          string
+	timers                        snat.Timers
 	debugNamespace                string
 	maxNodes                      int
 	node                          string
@@ -60,6 +62,13 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.privateCIDRs, "private-cidr", nil, "range that uses no SNAT port, such as a peered network (repeatable)")
 	fs.IntVar(&o.snatPorts, "snat-ports", 0, "SNAT ports that each node has (default: from the provider's table)")
 	fs.StringVar(&o.provider, "provider", "auto", "what translates addresses: auto, azure-lb, azure-natgw, gcp-nat or aws-natgw")
+	fs.StringVar(&o.cloud, "cloud", "auto", "auto: read what the cloud measures, where its credentials allow; off: ask no cloud")
+	fs.StringVar(&o.azureEndpoint, "azure-endpoint", "", "Azure Resource Manager other than the public cloud's (https, or http on this host)")
+	fs.DurationVar(&o.timers.FIN, "hold", 0, "how long a port is held after a connection has closed (default: the provider's)")
+	fs.DurationVar(&o.timers.Reset, "hold-reset", 0, "the same after a reset (default: the provider's)")
+	fs.DurationVar(&o.timers.HalfOpen, "hold-halfopen", 0, "the same after an attempt without an answer (default: the provider's)")
+	fs.DurationVar(&o.timers.Idle, "idle-timeout", 0, "after how long without a packet a connection loses its port (default: the cluster's or the provider's)")
+	fs.DurationVar(&o.timers.UDP, "hold-udp", 0, "the same for UDP (default: the provider's)")
 	fs.StringVar(&o.debugNamespace, "debug-namespace", "kube-system", "namespace of snattop's debug pods")
 	fs.IntVar(&o.maxNodes, "max-nodes", 0, "look at no more nodes than this (default: all)")
 	fs.StringVar(&o.node, "node", "", "only this node (name or internal IP)")
@@ -80,6 +89,12 @@ func (o *options) complete() error {
 	if o.interval < 100*time.Millisecond || o.interval > time.Minute {
 		return usage("--interval %s: use 100ms to 1m", o.interval)
 	}
+	if o.cloud != "auto" && o.cloud != "off" {
+		return usage("--cloud %q: use auto or off", o.cloud)
+	}
+	if err := o.checkTimers(); err != nil {
+		return err
+	}
 	if o.maxNodes < 0 {
 		return usage("--max-nodes %d: use a positive number", o.maxNodes)
 	}
@@ -92,6 +107,24 @@ func (o *options) complete() error {
 		o.noColor = true
 	}
 	return o.openLog()
+}
+
+// maxTimer is longer than any provider holds a port.
+const maxTimer = 24 * time.Hour
+
+func (o *options) checkTimers() error {
+	for _, t := range []struct {
+		flag string
+		d    time.Duration
+	}{
+		{"hold", o.timers.FIN}, {"hold-reset", o.timers.Reset}, {"hold-halfopen", o.timers.HalfOpen},
+		{"idle-timeout", o.timers.Idle}, {"hold-udp", o.timers.UDP},
+	} {
+		if t.d < 0 || t.d > maxTimer || t.d > 0 && t.d < time.Second {
+			return usage("--%s %s: use 1s to 24h, or leave it out for the provider's own", t.flag, t.d)
+		}
+	}
+	return nil
 }
 
 // openLog sends the libraries' own messages to the log file, or nowhere: never
@@ -129,7 +162,7 @@ func (o *options) session() (session.Options, error) {
 	if o.snatPorts < 0 || o.snatPorts > 64512*16 {
 		return session.Options{}, usage("--snat-ports %d: use the number of ports that one node has, such as 1024", o.snatPorts)
 	}
-	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges}, nil
+	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers}, nil
 }
 
 // probe returns the configuration of a probe in this process.
