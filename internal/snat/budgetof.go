@@ -123,10 +123,14 @@ func grantedByAzureLB(f BudgetFacts) Budget {
 		note += ", " + addressesText(f.IPs)
 	}
 	note += ", default allocation"
-	if !f.Read {
-		note += " assumed"
-	}
 	ports := AzureLBDefault(f.Pool, max(f.IPs, 1))
+	switch {
+	case !f.Read:
+		note += " assumed"
+	case f.IPs <= 0 && ports < AzureLBDefaultMost:
+		// With more addresses it would be more.
+		note += ", one address assumed"
+	}
 	return Budget{Ports: ports, Source: BudgetTable, Note: portsText(ports) + ": " + note}
 }
 

@@ -131,7 +131,7 @@ func (p *Plan) arithmetic() {
 	case p.Wanted != nil:
 		p.Fits = new(*p.Needed <= available)
 		p.FewestIPs = new((*p.Needed + each - 1) / each)
-		p.MostNodes = new(max(available / *p.Wanted-in.Surge, 0))
+		p.MostNodes = new(max(available/(*p.Wanted)-in.Surge, 0))
 	case p.Shared:
 		// Nothing was asked for but a share: any is one.
 		p.Fits = new(*p.Largest > 0)
