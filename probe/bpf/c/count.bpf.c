@@ -620,6 +620,11 @@ static __always_inline __u32 last_packet(__u64 id)
 	return age;
 }
 
+// at_least adds 1 to i when n is not below a power of two. In C, clang asks the
+// same twice in different words, and the verifier of Linux 6.1 takes what cannot
+// be for a way through.
+#define at_least(i, n, power) asm volatile("if %1 < %2 goto +1\n%0 += 1" : "+r"(i) : "r"(n), "i"(power))
+
 // silent counts a connection that is silent, in powers of two of the unit: 0 is
 // one unit to below two, i is from 2^i to below 2^(i+1), and the last is open.
 static __always_inline void silent(struct row *row, __u64 id)
@@ -628,13 +633,12 @@ static __always_inline void silent(struct row *row, __u64 id)
 
 	if (!n)
 		return;
-	if (n > 127)
-		n = 127;
-	if (n >> 4) { i += 4; n >>= 4; }
-	if (n >> 2) { i += 2; n >>= 2; }
-	i += n >> 1;
-	// As for lives.
-	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(i) : "i"(SILENCES - 1));
+	at_least(i, n, 2);
+	at_least(i, n, 4);
+	at_least(i, n, 8);
+	at_least(i, n, 16);
+	at_least(i, n, 32);
+	at_least(i, n, 64); // SILENCES - 1 of them
 	add(row->silent[i], 1);
 }
 
