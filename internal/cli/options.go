@@ -162,7 +162,7 @@ func (o *options) session() (session.Options, error) {
 	if o.snatPorts < 0 || o.snatPorts > 64512*16 {
 		return session.Options{}, usage("--snat-ports %d: use the number of ports that one node has, such as 1024", o.snatPorts)
 	}
-	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers}, nil
+	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers, Remember: true}, nil
 }
 
 // probe returns the configuration of a probe in this process.

@@ -1,8 +1,6 @@
 package session
 
-import (
-	"time"
-)
+import "time"
 
 // worthRemembering is from how many flows on a destination has a history.
 const worthRemembering = 8
@@ -37,6 +35,9 @@ type trend struct {
 	at     time.Time
 }
 
+// due reports whether it is time for another value.
+func (t *trend) due(now time.Time) bool { return t.at.IsZero() || now.Sub(t.at) >= TrendStep }
+
 // note adds a value when its time has come; while nobody looked the number
 // stood where it was.
 func (t *trend) note(value int, now time.Time) {
@@ -56,4 +57,67 @@ func (t *trend) note(value int, now time.Time) {
 		fresh = append(fresh, t.values[len(t.values)-1])
 	}
 	t.values = append(fresh, value)
+}
+
+// growth is by how many a second the number of open flows grows, 0 when it
+// does not grow by more than it swings.
+func (h *history) growth(d *Dest) float64 {
+	if slope, ok := growthOf(h.trend.values); ok {
+		return slope
+	}
+	// Too young for a trend: what opens exceed closes by, if by more than
+	// events that come as they like scatter.
+	net := d.OpensPerSecond - d.ClosesPerSecond
+	if net < 3*root((d.OpensPerSecond+d.ClosesPerSecond)/(2*rateMemory.Seconds())) {
+		return 0
+	}
+	return net
+}
+
+// leastTrend is from how many values on a trend has a slope.
+const leastTrend = 4
+
+// growthOf returns the slope of a trend a second. It looks back as far as the
+// slope has been the same: a trend whose newer half rises otherwise than its
+// older one is cut in half.
+func growthOf(values []int) (perSecond float64, ok bool) {
+	if len(values) < leastTrend {
+		return 0, false
+	}
+	for len(values) >= 2*leastTrend {
+		older, newer := values[:len(values)/2], values[len(values)/2:]
+		a, _ := slope(older)
+		b, swing := slope(newer)
+		if bend := a - b; max(bend, -bend)*float64(len(newer)) <= 3*(swing+1) {
+			break
+		}
+		values = newer
+	}
+	s, swing := slope(values)
+	if s*float64(len(values)) <= 2*swing+1 {
+		return 0, true
+	}
+	return s / TrendStep.Seconds(), true
+}
+
+// slope fits a line by least squares: what it rises by from one value to the
+// next, and how far the values swing around it.
+func slope(values []int) (perStep, swing float64) {
+	n := float64(len(values))
+	if n < 2 {
+		return 0, 0
+	}
+	var sumX, sumY, sumXX, sumXY float64
+	for i, v := range values {
+		x, y := float64(i), float64(v)
+		sumX, sumY, sumXX, sumXY = sumX+x, sumY+y, sumXX+x*x, sumXY+x*y
+	}
+	perStep = (n*sumXY - sumX*sumY) / (n*sumXX - sumX*sumX)
+	base := (sumY - perStep*sumX) / n
+	var squares float64
+	for i, v := range values {
+		off := float64(v) - base - perStep*float64(i)
+		squares += off * off
+	}
+	return perStep, root(squares / n)
 }

@@ -26,6 +26,10 @@ type Options struct {
 	SNATPorts int
 	// Private are the ranges that the operator declares private.
 	Private []snat.Range
+	// Remember notes trends, levels and changed budgets as time passes, not only
+	// when somebody asks for a picture: a recording that is read to its end, and
+	// a report, ask for the last one only.
+	Remember bool
 }
 
 // Session merges what a source tells into pictures. All its methods are safe
@@ -183,6 +187,9 @@ func (s *Session) nodeEvent(n *node, e Event) {
 			n.since = e.Time
 		}
 		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.timers())
+		if s.opts.Remember && n.state.State == StateStreaming && n.estimates.due(s.now) {
+			s.build(n)
+		}
 	case e.Bye != nil:
 		if e.Bye.Failed {
 			n.state.Error = clean(e.Bye.Reason)
