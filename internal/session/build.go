@@ -101,7 +101,7 @@ func (s *Session) build(n *node) {
 		add(&o.Counts, d)
 		if d.Eligible {
 			l := d.load(timers)
-			n.beat(d, f, l)
+			n.beat(d, f, l, now, timers)
 			perOwner[k.owner][d.Dest] = &pulse{load: l}
 		}
 	}

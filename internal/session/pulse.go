@@ -16,10 +16,11 @@ type pulse struct {
 	// waiting and failing are attempts without an answer: those that wait now,
 	// and those that ended without one in the last seconds.
 	waiting, failing int
-	// opens and closes are connections a second, each with what it may be off
-	// by because there were so few.
+	// opens and closes are connections a second.
 	opens, closes float64
-	flows         []*flow
+	// growth is what opens exceed closes by, as the number of open flows shows.
+	growth float64
+	flows  []*flow
 }
 
 // failMemory is for how many seconds an attempt that has failed counts as one
@@ -33,18 +34,21 @@ func (p *pulse) add(o *pulse) {
 	p.failing += o.failing
 	p.opens += o.opens
 	p.closes += o.closes
+	p.growth += o.growth
 	p.flows = append(p.flows, o.flows...)
 }
 
 // beat counts a destination of an owner where its ports are used: at its own
 // address, or behind a Service's.
-func (n *node) beat(d *Dest, f *flow, l snat.Load) {
+func (n *node) beat(d *Dest, f *flow, l snat.Load, now time.Time, t snat.Timers) {
 	one := pulse{
 		load: l, waiting: d.Waiting, failing: int(d.FailedPerSecond * failMemory),
 		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flows: []*flow{f},
 	}
 	if f.hist != nil {
-		one.opens = steadier(f.hist.opens, d.OpensPerSecond, f.hist.opens.at)
+		one.closes = f.closing(d, now, t)
+		one.growth = f.hist.growth(d)
+		one.opens = max(one.closes+one.growth, 0)
 	}
 	if len(d.Endpoints) == 0 {
 		n.pulse(d.Dest).add(&one)
@@ -88,27 +92,30 @@ func (p *pulse) part(i, of int) *pulse {
 	l.Doubtful = l.Open
 	return &pulse{
 		load: l, waiting: share(p.waiting), failing: share(p.failing),
-		opens: p.opens / float64(of), closes: p.closes / float64(of), flows: p.flows,
+		opens: p.opens / float64(of), closes: p.closes / float64(of), growth: p.growth / float64(of), flows: p.flows,
 	}
 }
 
-// steadier returns the rate that a forecast is made with: the mean of half a
-// minute, unless what happens now is beyond that mean's own scatter. Events
-// that come as they like scatter by the root of their number.
-func steadier(l level, fast float64, now time.Time) float64 {
-	slow := l.level(now)
-	if slow.Over < 2*rateMemory || slow.Mean <= 0 {
-		return fast
+// recently is the time over which closes are counted for a forecast: long
+// enough for the count to be steady, short enough for it to be news.
+const recently = 30 * time.Second
+
+// closing is how many connections have closed a second of late: counted, where
+// they are remembered for as long, since a mean lags behind a load that has
+// just begun.
+func (f *flow) closing(d *Dest, now time.Time, t snat.Timers) float64 {
+	within := min(recently, t.FIN, t.Reset, f.stream.counted)
+	if within < 2*time.Second {
+		return d.ClosesPerSecond
 	}
-	const seconds = 2 * 5 // what the fast mean is made of
-	scatter := 3 * root(slow.Mean/seconds)
-	if fast > slow.Mean+scatter || fast < slow.Mean-scatter {
-		return fast
+	if f.held == nil {
+		return 0
 	}
-	return slow.Mean
+	n := f.held.fin.after(now.Add(t.FIN-within)) + f.held.reset.after(now.Add(t.Reset-within))
+	return float64(n) / within.Seconds()
 }
 
-// loads lists the loads of one protocol.
+// loadsOf lists the loads of one protocol.
 func loadsOf(pulses map[snat.Dest]*pulse, protocol snat.Protocol) []snat.Load {
 	out := make([]snat.Load, 0, len(pulses))
 	for d, p := range pulses {
@@ -166,11 +173,7 @@ func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now ti
 	var best *time.Duration
 	hold := s.timers().FIN
 	for _, c := range list[:min(len(list), forecasts)] {
-		flux := snat.Flux{Held: c.p.load.Held(), Opens: c.p.opens, Closes: c.p.closes, Hold: hold}
-		if net := c.p.opens - c.p.closes; net > 0 && net < 3*root((c.p.opens+c.p.closes)/(2*5)) {
-			// What grows by less than its own scatter is steady.
-			flux.Closes = c.p.opens
-		}
+		flux := snat.Flux{Held: c.p.load.Held(), Opens: c.p.opens, Closes: c.p.opens - min(c.p.growth, c.p.opens), Hold: hold}
 		for _, f := range c.p.flows {
 			if f.held != nil {
 				flux.Releases = append(flux.Releases, f.held.fin.releases(now)...)
