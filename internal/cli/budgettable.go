@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/charmbracelet/x/ansi"
@@ -19,7 +20,7 @@ const budgetWidth = 78
 // writeBudgetTable writes the document for people.
 func writeBudgetTable(w io.Writer, d budgetDoc) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n\n", ansi.Wordwrap(d.Summary, budgetWidth, ""))
+	fmt.Fprintf(&b, "%s\n\n", broken(d.Summary))
 	t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(t, "provider\t%s\n", d.Provider)
 	fmt.Fprintf(t, "nodes\t%s\n", nodesAsked(d.Asked))
@@ -58,15 +59,37 @@ func writeBudgetTable(w io.Writer, d budgetDoc) error {
 // sentences adds the notes and commands below the figures, and writes it all.
 func sentences(w io.Writer, b *bytes.Buffer, d budgetDoc) error {
 	for _, n := range d.Notes {
-		fmt.Fprintf(b, "\n%s\n", ansi.Wordwrap(n, budgetWidth, ""))
+		fmt.Fprintf(b, "\n%s\n", broken(n))
 	}
 	for _, c := range d.Commands {
-		fmt.Fprintf(b, "\n%s\n\n    %s\n\n%s\n", ansi.Wordwrap(c.Text, budgetWidth, ""), c.Command, ansi.Wordwrap(c.Warning, budgetWidth, ""))
+		fmt.Fprintf(b, "\n%s\n\n    %s\n\n%s\n", broken(c.Text), c.Command, broken(c.Warning))
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("writing the budget: %w", err)
 	}
 	return nil
+}
+
+// broken breaks a sentence between words. A hyphen is no such place: flags have
+// to stay whole.
+func broken(text string) string {
+	var b strings.Builder
+	width := 0
+	for _, word := range strings.Fields(text) {
+		w := ansi.StringWidth(word)
+		switch {
+		case width == 0:
+		case width+1+w > budgetWidth:
+			b.WriteByte('\n')
+			width = 0
+		default:
+			b.WriteByte(' ')
+			width++
+		}
+		b.WriteString(word)
+		width += w
+	}
+	return b.String()
 }
 
 func nodesAsked(a budgetAsked) string {

@@ -14,9 +14,9 @@ var target = snat.CommandTarget{Group: "shop-rg", Name: "shop", Gateway: "nat-0a
 // Flags of az: AKS (azure-aks-docs).
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	type make func(snat.CommandTarget) (snat.Command, error)
+	type maker func(snat.CommandTarget) (snat.Command, error)
 	for _, c := range []struct {
-		make           make
+		build          maker
 		named, unnamed string
 	}{
 		{func(t snat.CommandTarget) (snat.Command, error) { return snat.CommandPorts(t, 2048, 0) },
@@ -57,7 +57,7 @@ func TestCommands(t *testing.T) {
 			target snat.CommandTarget
 			want   string
 		}{{target, c.named}, {snat.CommandTarget{}, c.unnamed}} {
-			got, err := c.make(side.target)
+			got, err := c.build(side.target)
 			if err != nil || got.Line != side.want {
 				t.Errorf("%v\n  %s\nwant\n  %s", err, got.Line, side.want)
 			}

@@ -95,24 +95,24 @@ func PlanOf(in PlanInput) (Plan, error) {
 	} else if n := in.Provider.portsPerIP(); n > 0 {
 		p.PortsPerIP = new(n)
 	}
-	p.byDefault()
+	lookUpDefault(&p)
 	switch {
 	case in.Ports > 0:
 		p.Wanted = new(in.Ports)
 	case p.Default != nil:
 		p.Wanted = p.Default.WithSurge
 	}
-	p.arithmetic()
-	p.followDefault()
-	p.oneDestination()
+	calculate(&p)
+	followDefault(&p)
+	limitOneDestination(&p)
 	return p, nil
 }
 
-// arithmetic is ports × machines ≤ addresses × ports of one address.
+// calculate answers ports × machines ≤ addresses × ports of one address.
 //
 // Source: AKS (azure-aks-docs), allocated outbound ports: 64000 × addresses /
 // ports per node = most nodes, surge nodes included, in steps of 8.
-func (p *Plan) arithmetic() {
+func calculate(p *Plan) {
 	if p.Wanted != nil {
 		p.Needed = new(*p.Wanted * p.Machines)
 	}
@@ -138,8 +138,8 @@ func (p *Plan) arithmetic() {
 	}
 }
 
-// byDefault looks up what the provider allocates by itself.
-func (p *Plan) byDefault() {
+// lookUpDefault looks up what the provider allocates by itself.
+func lookUpDefault(p *Plan) {
 	in := p.Input
 	switch in.Provider {
 	case ProviderAzureLB:
@@ -170,7 +170,7 @@ func nextTier(pool, ips int) (nodes, ports *int) {
 
 // followDefault mends the two answers that a default allocation changes: its
 // ports follow the number of nodes and of addresses.
-func (p *Plan) followDefault() {
+func followDefault(p *Plan) {
 	in := p.Input
 	if in.Provider != ProviderAzureLB || in.Ports > 0 || p.Wanted == nil {
 		return
@@ -188,9 +188,9 @@ func (p *Plan) followDefault() {
 	}
 }
 
-// oneDestination adds Azure NAT gateway's limit per destination. AWS counts by
+// limitOneDestination adds Azure NAT gateway's limit per destination. AWS counts by
 // destination to begin with.
-func (p *Plan) oneDestination() {
+func limitOneDestination(p *Plan) {
 	if p.Input.Provider != ProviderAzureNATGW {
 		return
 	}

@@ -66,7 +66,7 @@ func (in PlanInput) checkPortsPerIP() error {
 	if in.PortsPerIP == 0 {
 		return nil
 	}
-	most := 0
+	var most int
 	switch in.Provider {
 	case ProviderAzureLB:
 		most = AzureLBPortsPerIP
