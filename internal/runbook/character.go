@@ -1,0 +1,229 @@
+package runbook
+
+import (
+	"math"
+	"time"
+
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
+)
+
+// shortLife is how long a connection lives at most that is taken to have
+// served one request. It is snattop's own; the histogram of lives has a bound
+// near it.
+const shortLife = 16384 * time.Millisecond
+
+// leastEnded is how many connections must have ended before their lives are
+// spoken of.
+const leastEnded = 10
+
+// characterise says what an owner's connections look like.
+func (s *scene) characterise(t *tenant) {
+	if t.OwnEgress != "" || t.top == nil {
+		none := finding{state: RuledOut, why: "it takes no port of the node"}
+		t.churn, t.leak = none, none
+		return
+	}
+	t.churn = s.churnOf(t)
+	t.leak = s.leakOf(t)
+}
+
+// capped reports whether an owner cannot open more than it has: because the
+// ports are short, or because its attempts wait where no budget is known.
+func (s *scene) capped(t *tenant) bool {
+	return s.short() || s.budget == 0 && t.top.Waiting > 0
+}
+
+// ports is what the owner is taken to hold.
+func (t *tenant) ports() int {
+	if t.top == nil {
+		return max(t.Ports.Estimate, 0)
+	}
+	return max(t.Ports.Estimate, held(t.top))
+}
+
+// turnover says for how long connections live, as far as it can be told.
+// exact means that lives were counted, not worked out from what is open and
+// what closes (Little's law).
+func (s *scene) turnover(c *session.Counts) (short bool, text string, basis Basis, ok bool) {
+	if c.Lives != nil && c.Lives.Ended() >= leastEnded {
+		if half, known := c.Lives.Quantile(0.5); known {
+			if half.Below == 0 {
+				return false, "half of the connections that ended lived " + half.Bound() + " or longer", Counted, true
+			}
+			return half.Below <= shortLife, "half of the connections that ended lived under " + half.Bound(), Counted, true
+		}
+	}
+	closes := rate(c.ClosesPerSecond)
+	if !s.n.Counting() || closes < leastRate {
+		return false, "", "", false
+	}
+	life := time.Duration(min(float64(max(c.Open, 0))/closes, 1e6) * float64(time.Second))
+	return life <= shortLife, sentence("connections live about %s (%s are open and %s a second close)", about(life), num(c.Open), perSecond(closes)), Estimated, true
+}
+
+func about(d time.Duration) string {
+	if d < time.Second {
+		return "a second or less"
+	}
+	return span(d)
+}
+
+// churnOf looks for connections that serve one request and are closed: their
+// ports cool down at the balancer for longer than they were used.
+func (s *scene) churnOf(t *tenant) finding {
+	if !s.n.Counting() {
+		return finding{state: CouldNotSee, why: "what opens and closes needs a second look"}
+	}
+	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
+	short, life, basis, known := s.turnover(&t.Counts)
+	if opens >= leastRate && closes >= half*opens && known && short && t.ports() >= s.worth() {
+		f := finding{state: Found, confidence: Medium, why: life}
+		if s.sight.Events && basis == Counted {
+			f.confidence = High
+		}
+		f.evidence = s.churnEvidence(t, life, basis)
+		return f
+	}
+	switch {
+	case !s.sight.Events:
+		return finding{state: CouldNotSee, why: collectorName(s.n.Collector) + " misses connections that come and go between two looks"}
+	case known && !short:
+		return finding{state: RuledOut, why: life}
+	default:
+		return finding{state: RuledOut, why: sentence("it opens %s and closes %s connections a second", perSecond(opens), perSecond(closes))}
+	}
+}
+
+// leakOf looks for connections that are opened and never closed.
+func (s *scene) leakOf(t *tenant) finding {
+	if t.ports() < s.worth() {
+		return finding{state: RuledOut, why: "it holds few ports"}
+	}
+	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
+	if t.churn.state == Found {
+		return finding{state: RuledOut, why: "it closes what it opens"}
+	}
+	g := grown(t.OpenTrend)
+	silent, old, share, seen := idle(&t.Counts)
+	kept := s.n.Counting() && closes <= few*max(opens, leastRate)
+	unused, used := seen && share >= half, seen && share < few
+	switch {
+	case g.sustained && g.stopped() && !s.capped(t):
+		return finding{state: RuledOut, why: sentence("what it has open stopped growing by itself %s ago, at %s", span(g.stood), num(g.to))}
+	case g.sustained && g.stopped() && used:
+		return finding{state: RuledOut, why: sentence("what it has open is in use: %s of %s were silent for a minute", num(silent), num(old))}
+	case g.sustained:
+		f := finding{state: Found, confidence: Medium, why: growthText(g), evidence: s.leakEvidence(t, g, silent, old, seen)}
+		switch {
+		case unused, kept && s.sight.Events && g.took >= time.Minute && !used:
+			f.confidence = High
+		case used && !kept, s.n.Counting() && closes > half*opens && opens >= leastRate:
+			// A load that grows honestly looks like this too. Where next to nothing
+			// is closed, what looks like use may be keep-alives.
+			f.confidence = Low
+		}
+		return f
+	case unused && s.capped(t) && (kept || !s.n.Counting()):
+		return finding{
+			state: Found, confidence: Medium, why: sentence("%s of %s have carried nothing for a minute or more and none is closed", num(silent), num(old)),
+			evidence: s.leakEvidence(t, g, silent, old, seen),
+		}
+	case used:
+		return finding{state: RuledOut, why: sentence("what it has open is in use: %s of %s were silent for a minute", num(silent), num(old))}
+	case len(t.OpenTrend) <= leastSteps:
+		return finding{state: CouldNotSee, why: sentence("a growth needs %s to show", span(time.Duration(leastSteps+1)*session.TrendStep))}
+	case !s.capped(t):
+		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now", num(t.Open))}
+	case !seen:
+		return finding{state: CouldNotSee, why: "what it has open does not grow now, and whether it is used was not seen"}
+	default:
+		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now, %s of %s silent for a minute", num(t.Open), num(silent), num(old))}
+	}
+}
+
+func growthText(g growth) string {
+	text := sentence("open grew from %s to %s in %s, %s a second, and never fell", num(g.from), num(g.to), span(g.took), perSecond(g.perSecond()))
+	if g.stopped() {
+		text += sentence("; it has stood there for %s", span(g.stood))
+	}
+	return text
+}
+
+// churnEvidence and leakEvidence are what an owner's behaviour is known by.
+func (s *scene) churnEvidence(t *tenant, life string, basis Basis) []Evidence {
+	list := []Evidence{{
+		Text:  sentence("%s opens %s and closes %s connections a second", whose(t.Owner), perSecond(t.OpensPerSecond), perSecond(t.ClosesPerSecond)),
+		Basis: Counted, Command: "timeout 10 /usr/share/bcc/tools/tcptracer -t4v | awk '{print $2}' | sort | uniq -c",
+		Output: sentence("about %s connect; about %s close", num(int(math.Round(10*rate(t.OpensPerSecond)))), num(int(math.Round(10*rate(t.ClosesPerSecond))))),
+	}}
+	lives := Evidence{Text: life, Basis: basis}
+	if basis == Counted {
+		lives.Command, lives.Output = "timeout 10 /usr/share/bcc/tools/tcplife", "column MS: "+life
+	}
+	list = append(list, lives, Evidence{
+		Text: sentence("%s are open; about %s ports of closed ones are still held (%s)", plural(t.Open, "connection"), num(t.Cooling), s.holdText()), Basis: Estimated,
+		Command: inside(t.Owner, t.top) + "ss -Htan state time-wait dst " + address(t.top) + " | wc -l", Output: num(t.top.TimeWait),
+	})
+	if t.Trouble != nil && s.n.Counting() && rate(t.Trouble.Resets) >= leastRate {
+		list = append(list, Evidence{Text: sentence("%s of them a second end by a reset, after which a port is free sooner (%s)", perSecond(t.Trouble.Resets), span(s.timers.Reset)), Basis: Counted})
+	}
+	return list
+}
+
+func (s *scene) holdText() string {
+	return sentence("a port is free %s after a close, %s after a reset", span(s.timers.FIN), span(s.timers.Reset))
+}
+
+func (s *scene) leakEvidence(t *tenant, g growth, silent, old int, seen bool) []Evidence {
+	count := Evidence{
+		Text: sentence("%s has %s connections open to %s", whose(t.Owner), num(t.top.Open()), destTitle(t.top)), Basis: Counted,
+		Command: inside(t.Owner, t.top) + "ss -Htan state connected exclude syn-sent exclude time-wait dst " + address(t.top) + " | wc -l", Output: num(t.top.Open()),
+	}
+	list := []Evidence{count}
+	if g.to > g.from {
+		list = append(list, Evidence{Text: growthText(g), Basis: Counted, Command: "the same every minute", Output: sentence("%s … %s", num(g.from), num(g.to))})
+	}
+	switch {
+	case seen:
+		list = append(list, Evidence{
+			Text: sentence("%s of %s that are older than a minute have carried no packet for a minute or more", num(min(silent, old)), num(old)), Basis: Counted,
+			Command: inside(t.Owner, t.top) + "ss -Htnoi dst " + address(t.top), Output: sentence("lastrcv and lastack of 60000 ms or more: %s", num(silent)),
+		})
+	case t.Silent == nil:
+		list = append(list, Evidence{Text: sentence("whether they are used: not seen by %s", collectorName(s.n.Collector)), Basis: Counted})
+	}
+	if s.n.Counting() {
+		list = append(list, Evidence{Text: sentence("it opens %s and closes %s connections a second", perSecond(t.OpensPerSecond), perSecond(t.ClosesPerSecond)), Basis: Counted})
+	}
+	return list
+}
+
+// inside enters the network namespace of an owner's process, when there is
+// another one to enter.
+func inside(o *session.Owner, d *session.Dest) string {
+	if o.HostNetwork || o.Name == "" {
+		return ""
+	}
+	if d != nil {
+		for _, p := range d.Processes {
+			if p.PID > 0 {
+				return sentence("nsenter -t %d -n ", p.PID)
+			}
+		}
+	}
+	return "nsenter -t PID -n "
+}
+
+// address is a destination as ss takes it.
+func address(d *session.Dest) string { return ssAddress(d.Dest) }
+
+func ssAddress(d snat.Dest) string {
+	if !d.IP.IsValid() {
+		return "ADDRESS"
+	}
+	if d.IP.Is6() {
+		return sentence("'[%s]:%d'", d.IP.WithZone(""), d.Port)
+	}
+	return sentence("%s:%d", d.IP, d.Port)
+}
