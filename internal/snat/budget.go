@@ -29,21 +29,3 @@ type Budget struct {
 
 // Known reports whether pressure can be derived from the budget.
 func (b Budget) Known() bool { return b.Source != BudgetUnknown && b.Source != "" && b.Ports > 0 }
-
-// BudgetFor works out a node's budget from the operator's flag, else from the
-// provider's documented default. Only Azure Load Balancer has a default that
-// follows from what the cluster shows; the others say unknown rather than
-// guess, because a pressure that was invented is worse than none.
-//
-// BudgetOf takes more into account and replaces it.
-func BudgetFor(flagPorts int, p Provider, poolSize int) Budget {
-	if flagPorts > 0 {
-		return Budget{Ports: flagPorts, Source: BudgetFlag}
-	}
-	if p == ProviderAzureLB {
-		if n := AzureLBDefaultPorts(poolSize); n > 0 {
-			return Budget{Ports: n, Source: BudgetTable}
-		}
-	}
-	return Budget{Source: BudgetUnknown}
-}

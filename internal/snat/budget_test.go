@@ -45,32 +45,6 @@ func TestAzureLBDefaultPortsProperties(t *testing.T) {
 	})
 }
 
-func TestBudgetFor(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		flag     int
-		provider snat.Provider
-		nodes    int
-		want     snat.Budget
-		known    bool
-	}{
-		"flag over table":       {2048, snat.ProviderAzureLB, 10, snat.Budget{Ports: 2048, Source: snat.BudgetFlag}, true},
-		"flag without cloud":    {64, snat.ProviderUnknown, 1, snat.Budget{Ports: 64, Source: snat.BudgetFlag}, true},
-		"table":                 {0, snat.ProviderAzureLB, 51, snat.Budget{Ports: 512, Source: snat.BudgetTable}, true},
-		"beyond the table":      {0, snat.ProviderAzureLB, 1001, snat.Budget{Source: snat.BudgetUnknown}, false},
-		"on demand: NAT":        {0, snat.ProviderAzureNATGW, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
-		"google":                {0, snat.ProviderGCPNAT, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
-		"aws":                   {0, snat.ProviderAWSNATGW, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
-		"auto is no provider":   {0, snat.ProviderAuto, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
-		"negative flag is none": {-1, snat.ProviderUnknown, 3, snat.Budget{Source: snat.BudgetUnknown}, false},
-	} {
-		got := snat.BudgetFor(c.flag, c.provider, c.nodes)
-		if got != c.want || got.Known() != c.known {
-			t.Errorf("%s: BudgetFor(%d, %s, %d) = %+v, known %t; want %+v, %t", name, c.flag, c.provider, c.nodes, got, got.Known(), c.want, c.known)
-		}
-	}
-}
-
 func TestBudgetKnown(t *testing.T) {
 	t.Parallel()
 	for b, want := range map[snat.Budget]bool{
