@@ -159,7 +159,9 @@ func grantedByGoogle(f BudgetFacts) Budget {
 	case f.Read && f.Dynamic:
 		// The minimum is no budget: a node that needs more gets more.
 		return notKnown(fmt.Sprintf("Cloud NAT grants %d ports at least and more on demand; the most is not known", GCPNATDynamicPorts))
-	case f.Read:
+	case f.Read && f.IPs > 0:
+		// Addresses come from the gateway itself, so no ports per node there
+		// means that nobody set any. A resource without them told nothing of it.
 		return Budget{Ports: GCPNATStaticPorts, Source: BudgetTable, Note: portsText(GCPNATStaticPorts) + ": Cloud NAT's default for static allocation"}
 	default:
 		return notKnown(fmt.Sprintf("what Cloud NAT is set to is not known; its defaults are %d ports a node, or %d and more on demand: give --snat-ports", GCPNATStaticPorts, GCPNATDynamicPorts))

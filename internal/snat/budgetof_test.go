@@ -71,12 +71,13 @@ func TestBudgetOf(t *testing.T) {
 		"gateway, not read":     {snat.BudgetFacts{Provider: snat.ProviderAzureNATGW, Pool: 3}, 0, unknown, "the number of the NAT gateway's addresses is not known; each has 64,512 ports, shared by all nodes"},
 
 		// Google Cloud NAT: 64 static, 32 dynamic while nobody sets others (GCP).
-		"google, static default":  {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true}, 64, table, "64 ports: Cloud NAT's default for static allocation"},
-		"google, static":          {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, PerNode: 128}, 128, table, "128 ports: Cloud NAT's minimum per node, as set by hand"},
-		"google, dynamic default": {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, Dynamic: true}, 0, unknown, "Cloud NAT grants 32 ports at least and more on demand; the most is not known"},
-		"google, dynamic":         {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, Dynamic: true, PerNode: 4096}, 4096, table, "4,096 ports: the most that Cloud NAT grants a node on demand"},
-		"google, guessed":         {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Pool: 3}, 0, unknown, "what Cloud NAT is set to is not known; its defaults are 64 ports a node, or 32 and more on demand: give --snat-ports"},
-		"google, nonsense":        {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, PerNode: 1 << 40}, 0, unknown, "the gateway's ports per node cannot be right: give the real figure with --snat-ports"},
+		"google, static default":        {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, IPs: 1}, 64, table, "64 ports: Cloud NAT's default for static allocation"},
+		"google, static":                {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, PerNode: 128}, 128, table, "128 ports: Cloud NAT's minimum per node, as set by hand"},
+		"google, dynamic default":       {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, Dynamic: true}, 0, unknown, "Cloud NAT grants 32 ports at least and more on demand; the most is not known"},
+		"google, dynamic":               {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, Dynamic: true, PerNode: 4096}, 4096, table, "4,096 ports: the most that Cloud NAT grants a node on demand"},
+		"google, only the project read": {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, Pool: 3}, 0, unknown, "what Cloud NAT is set to is not known; its defaults are 64 ports a node, or 32 and more on demand: give --snat-ports"},
+		"google, guessed":               {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Pool: 3}, 0, unknown, "what Cloud NAT is set to is not known; its defaults are 64 ports a node, or 32 and more on demand: give --snat-ports"},
+		"google, nonsense":              {snat.BudgetFacts{Provider: snat.ProviderGCPNAT, Read: true, PerNode: 1 << 40}, 0, unknown, "the gateway's ports per node cannot be right: give the real figure with --snat-ports"},
 
 		// AWS: 55,000 to a destination for each address, up to 8 (AWS).
 		"aws":              {snat.BudgetFacts{Provider: snat.ProviderAWSNATGW, Read: true, IPs: 1}, 55_000, table, "55,000 ports to a destination: a NAT gateway with 1 address, shared by what is behind it"},
