@@ -109,9 +109,6 @@ func (o *options) complete() error {
 	return o.openLog()
 }
 
-// maxTimer is longer than any provider holds a port.
-const maxTimer = 24 * time.Hour
-
 func (o *options) checkTimers() error {
 	for _, t := range []struct {
 		flag string
@@ -120,7 +117,7 @@ func (o *options) checkTimers() error {
 		{"hold", o.timers.FIN}, {"hold-reset", o.timers.Reset}, {"hold-halfopen", o.timers.HalfOpen},
 		{"idle-timeout", o.timers.Idle}, {"hold-udp", o.timers.UDP},
 	} {
-		if t.d < 0 || t.d > maxTimer || t.d > 0 && t.d < time.Second {
+		if t.d < 0 || t.d > snat.MaxTimer || t.d > 0 && t.d < time.Second {
 			return usage("--%s %s: use 1s to 24h, or leave it out for the provider's own", t.flag, t.d)
 		}
 	}

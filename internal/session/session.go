@@ -145,6 +145,8 @@ func (s *Session) apply(e Event) {
 		s.objects(e.Objects)
 	case e.Problem != nil:
 		s.problem = clean(*e.Problem)
+	case e.Settings != nil:
+		s.settle(e.Settings)
 	case e.Cloud != nil:
 		s.cloud = cleanReading(e.Cloud)
 		s.rebuild()
@@ -204,7 +206,7 @@ func (s *Session) objects(c *inventory.Change) {
 		s.gone[name] = true
 	}
 	if s.names.apply(c) {
-		s.classes = snat.NewClassifier(append(s.names.ranges(), s.opts.Private...)...)
+		s.classify()
 		s.guess = s.guessProvider()
 		for name := range s.names.nodes {
 			delete(s.gone, name)

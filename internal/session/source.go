@@ -57,6 +57,8 @@ type Event struct {
 	Problem *string `cbor:"9,keyasint,omitempty"`
 	// Cloud is everything that the cloud has told so far.
 	Cloud *cloud.Reading `cbor:"11,keyasint,omitempty"`
+	// Settings are those that a recording was made with.
+	Settings *Settings `cbor:"12,keyasint,omitempty"`
 }
 
 // ClusterInfo names the whole.

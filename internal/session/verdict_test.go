@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -300,5 +301,38 @@ func TestLevels(t *testing.T) {
 	}
 	if len(n.OpenTrend) != 24 || len(o.Dests[0].OpenTrend) != 24 {
 		t.Errorf("trends of %d and %d values", len(n.OpenTrend), len(o.Dests[0].OpenTrend))
+	}
+}
+
+// A recording shows the same elsewhere, unless the operator there knows better.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	made := session.Options{
+		Provider: snat.ProviderAzureLB, SNATPorts: 128, Timers: snat.Timers{FIN: 20 * time.Second},
+		Private: []snat.Range{{Prefix: netip.MustParsePrefix("20.60.1.9/32"), Why: "--private-cidr"}},
+	}.Settings()
+	hostile := session.Settings{SNATPorts: -9, Timers: snat.Timers{FIN: -time.Hour, Idle: 1 << 62}, Private: make([]session.PrivateRange, 50_000)}
+	for name, c := range map[string]struct {
+		now  session.Options
+		told session.Settings
+		want snat.Budget
+		fin  time.Duration
+		why  string
+	}{
+		"as it was made":             {session.Options{}, made, snat.Budget{Ports: 128, Source: snat.BudgetFlag}, 20 * time.Second, "--private-cidr"},
+		"the operator knows better":  {session.Options{SNATPorts: 64, Timers: snat.Timers{FIN: time.Minute}}, made, snat.Budget{Ports: 64, Source: snat.BudgetFlag}, time.Minute, "--private-cidr"},
+		"a file that says anything":  {session.Options{Provider: snat.ProviderAzureLB}, hostile, snat.Budget{Ports: 1024, Source: snat.BudgetTable}, 240 * time.Second, ""},
+		"a recording of before that": {session.Options{Provider: snat.ProviderAzureLB}, session.Settings{}, snat.Budget{Ports: 1024, Source: snat.BudgetTable}, 240 * time.Second, ""},
+	} {
+		f := newFeed(c.now)
+		f.put(session.Event{Settings: &c.told})
+		f.streaming("n1")
+		f.load("n1", 5, 0)
+		pic := f.Snapshot()
+		b := pic.Node("n1").Budget
+		b.Note = ""
+		if b != c.want || pic.Timers.FIN != c.fin || pic.Node("n1").Owners[0].Dests[0].WhyNot != c.why {
+			t.Errorf("%s: %+v, FIN %s, %+v", name, b, pic.Timers.FIN, pic.Node("n1").Owners[0].Dests[0].Class)
+		}
 	}
 }

@@ -6,13 +6,28 @@ import "time"
 // gone silent. A field of zero means that the port is free at once.
 type Timers struct {
 	// FIN and Reset are counted from the end of the flow.
-	FIN, Reset time.Duration
+	FIN   time.Duration `cbor:"1,keyasint,omitempty"`
+	Reset time.Duration `cbor:"2,keyasint,omitempty"`
 	// HalfOpen is counted from the last SYN of an attempt without an answer.
-	HalfOpen time.Duration
+	HalfOpen time.Duration `cbor:"3,keyasint,omitempty"`
 	// Idle is after how long without a packet an open flow loses its port.
-	Idle time.Duration
+	Idle time.Duration `cbor:"4,keyasint,omitempty"`
 	// UDP is the same for UDP flows.
-	UDP time.Duration
+	UDP time.Duration `cbor:"5,keyasint,omitempty"`
+}
+
+// MaxTimer is longer than any provider keeps a port.
+const MaxTimer = 24 * time.Hour
+
+// Sane returns the timers without those that no provider has: a file may say
+// anything.
+func (t Timers) Sane() Timers {
+	for _, d := range []*time.Duration{&t.FIN, &t.Reset, &t.HalfOpen, &t.Idle, &t.UDP} {
+		if *d < 0 || *d > MaxTimer {
+			*d = 0
+		}
+	}
+	return t
 }
 
 // Timers returns what the provider documents, or the named stand-in where it
