@@ -159,6 +159,12 @@ func (o *options) session() (session.Options, error) {
 	if o.snatPorts < 0 || o.snatPorts > 64512*16 {
 		return session.Options{}, usage("--snat-ports %d: use the number of ports that one node has, such as 1024", o.snatPorts)
 	}
+	if o.snatPorts > 0 {
+		// With auto the provider is not known yet; the budget's note tells then.
+		if err := snat.CheckPorts(provider, o.snatPorts); err != nil {
+			return session.Options{}, usage("--snat-ports: %w", err)
+		}
+	}
 	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers, Remember: true}, nil
 }
 

@@ -107,8 +107,8 @@ func (s *Session) build(n *node) {
 	}
 	for key, o := range byOwner {
 		n.buried(o)
-		o.Ports = snat.Bounds(loadsOf(perOwner[key], snat.TCP), out.Budget.Ports)
-		o.UDP = snat.Bounds(loadsOf(perOwner[key], snat.UDP), out.Budget.Ports)
+		o.Ports = snat.Bounds(loadsOf(perOwner[key], snat.TCP), out.Budget.Limit())
+		o.UDP = snat.Bounds(loadsOf(perOwner[key], snat.UDP), out.Budget.Limit())
 		slices.SortFunc(o.Dests, worseDest)
 		merge(&out.Counts, &o.Counts)
 		n.history(key).tell(&o.Counts, now)
@@ -116,8 +116,8 @@ func (s *Session) build(n *node) {
 	}
 	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
-	out.Ports = snat.Bounds(loadsOf(n.pulses, snat.TCP), out.Budget.Ports)
-	out.UDP = snat.Bounds(loadsOf(n.pulses, snat.UDP), out.Budget.Ports)
+	out.Ports = snat.Bounds(loadsOf(n.pulses, snat.TCP), out.Budget.Limit())
+	out.UDP = snat.Bounds(loadsOf(n.pulses, snat.UDP), out.Budget.Limit())
 	if until := out.CountedSince.Add(max(timers.FIN, timers.HalfOpen)); now.Before(until) {
 		// What ended before anybody looked may still hold ports.
 		out.Ports = out.Ports.Widened(out.Budget.Ports)
@@ -150,8 +150,9 @@ func (h *history) tell(c *Counts, now time.Time) {
 // budget works out what a node is granted.
 func (s *Session) budget(n *Node) snat.Budget {
 	facts := snat.BudgetFacts{Provider: s.provider(), Flag: s.opts.SNATPorts, Pool: max(len(s.names.nodes), 1)}
-	if s.cloud != nil && s.cloud.Profile != nil {
-		p := s.cloud.Profile
+	// Only what was read of the way out that is meant: a load balancer's
+	// addresses say nothing of a NAT gateway that the operator names.
+	if p := s.profile(); p != nil && s.cloud.Provider == facts.Provider {
 		facts.Read, facts.PerNode, facts.IPs = true, p.PortsPerNode, p.IPs
 		facts.Pool = cmp.Or(p.Nodes, facts.Pool)
 	}
@@ -206,7 +207,7 @@ func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
 	out.Full = full(pulses, out.Budget)
 	out.FullIn = nil
 	sit := snat.Situation{
-		Ports: snat.Bounds(loadsOf(pulses, snat.TCP), out.Budget.Ports), Budget: out.Budget, UDP: snat.Bounds(loadsOf(pulses, snat.UDP), out.Budget.Ports),
+		Ports: snat.Bounds(loadsOf(pulses, snat.TCP), out.Budget.Limit()), Budget: out.Budget, UDP: snat.Bounds(loadsOf(pulses, snat.UDP), out.Budget.Limit()),
 		TableFull: out.tableFull(),
 	}
 	for d, p := range pulses {

@@ -146,8 +146,8 @@ func full(pulses map[snat.Dest]*pulse, budget snat.Budget) []snat.Dest {
 // isFull reports whether a destination has no port left: every one is taken
 // by an open flow, or so many are held that what waits there waits for one.
 func isFull(p *pulse, budget snat.Budget) bool {
-	return p.load.Sure() >= budget.Ports ||
-		p.waiting+p.failing > 0 && float64(p.load.Held()) >= snat.FullAt*float64(budget.Ports)
+	return p.load.Sure() >= budget.Limit() ||
+		p.waiting+p.failing > 0 && float64(p.load.Held()) >= snat.FullAt*float64(budget.Limit())
 }
 
 // forecasts is how many destinations of a node are looked at for when they
@@ -180,7 +180,7 @@ func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now ti
 				flux.Releases = append(flux.Releases, f.held.reset.releases(now)...)
 			}
 		}
-		if in, ok := flux.FullIn(budget.Ports); ok && (best == nil || in < *best) {
+		if in, ok := flux.FullIn(budget.Limit()); ok && (best == nil || in < *best) {
 			best = &in
 		}
 	}

@@ -233,8 +233,15 @@ func (s *Session) provider() snat.Provider {
 	if p := s.opts.Provider; p != "" && p != snat.ProviderAuto {
 		return p
 	}
-	if s.cloud != nil && s.cloud.Provider != "" && s.cloud.Provider != snat.ProviderUnknown {
-		return s.cloud.Provider
+	if c := s.cloud; c != nil {
+		if c.Provider != "" && c.Provider != snat.ProviderUnknown {
+			return c.Provider
+		}
+		// A way out that was read and is none of ours (a route to somebody's
+		// firewall, say) is not to be guessed otherwise.
+		if p := s.profile(); p != nil && p.Outbound != "" {
+			return snat.ProviderUnknown
+		}
 	}
 	if s.cluster.Provider != "" {
 		return s.cluster.Provider
@@ -242,12 +249,20 @@ func (s *Session) provider() snat.Provider {
 	return s.guess
 }
 
+// profile is the cluster's way out as it was read, or nil.
+func (s *Session) profile() *cloud.Profile {
+	if s.cloud == nil {
+		return nil
+	}
+	return s.cloud.Profile
+}
+
 // timers are how long ports are held: the provider's, unless the cluster's
 // profile or the operator says otherwise.
 func (s *Session) timers() snat.Timers {
 	t := s.provider().Timers()
-	if s.cloud != nil && s.cloud.Profile != nil {
-		t = t.With(snat.Timers{Idle: s.cloud.Profile.IdleTimeout})
+	if p := s.profile(); p != nil {
+		t = t.With(snat.Timers{Idle: p.IdleTimeout})
 	}
 	return t.With(s.opts.Timers)
 }

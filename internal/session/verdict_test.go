@@ -203,14 +203,14 @@ func TestSharedPool(t *testing.T) {
 		if name == "n3" {
 			dest = "20.60.1.10"
 		}
-		f.full(name, wire.Tick{Owners: []wire.Owner{podOwner(1, name)}, Rows: []wire.Row{to(1, 1, wire.Row{IP: ip(dest), Established: uint32(32_000 + 300*i)})}})
+		f.full(name, wire.Tick{Owners: []wire.Owner{podOwner(1, name)}, Rows: []wire.Row{to(1, 1, wire.Row{IP: ip(dest), Established: uint32(24_400 + 300*i)})}})
 	}
 	for range 5 {
 		f.after(time.Second)
 		for _, name := range []string{"n1", "n2", "n3"} {
-			row := wire.Row{ID: 1, Established: 32_300}
+			row := wire.Row{ID: 1, Established: 24_700}
 			if name == "n1" {
-				row = wire.Row{ID: 1, Established: 32_000, SynSent: 5, SynRetrans: 3}
+				row = wire.Row{ID: 1, Established: 24_400, SynSent: 5, SynRetrans: 3}
 			}
 			f.tick(name, wire.Tick{Rows: []wire.Row{row}})
 		}
@@ -219,13 +219,13 @@ func TestSharedPool(t *testing.T) {
 	pic := f.Snapshot()
 	for name, want := range map[string]snat.Verdict{"n1": snat.Exhausted, "n2": snat.Pressured, "n3": snat.Healthy} {
 		n := pic.Node(name)
-		if !n.Budget.Shared || n.Budget.Ports != 64_512 {
+		if !n.Budget.Shared || n.Budget.Ports != 64_512 || n.Budget.Limit() != 50_000 {
 			t.Fatalf("%s: %+v", name, n.Budget)
 		}
 		if n.Verdict != want {
 			t.Errorf("%s: %s %q, want %s", name, n.Verdict, n.Why, want)
 		}
-		if n.Ports.Estimate > 33_000 {
+		if n.Ports.Estimate > 25_000 {
 			t.Errorf("%s: %+v: its numbers are its own", name, n.Ports)
 		}
 	}
@@ -333,6 +333,35 @@ func TestSettings(t *testing.T) {
 		b.Note = ""
 		if b != c.want || pic.Timers.FIN != c.fin || pic.Node("n1").Owners[0].Dests[0].WhyNot != c.why {
 			t.Errorf("%s: %+v, FIN %s, %+v", name, b, pic.Timers.FIN, pic.Node("n1").Owners[0].Dests[0].Class)
+		}
+	}
+}
+
+// A way out that is somebody else's device has no ports that we know of, and
+// what was read of one way out says nothing of another.
+func TestProfileOfAnotherWayOut(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		opts session.Options
+		told cloud.Reading
+		want snat.Provider
+		n    int
+	}{
+		"a route to a firewall": {
+			session.Options{}, cloud.Reading{Provider: snat.ProviderUnknown, Profile: &cloud.Profile{Outbound: "userDefinedRouting", IPs: 1}}, snat.ProviderUnknown, 0,
+		},
+		"nothing could be read":        {session.Options{}, cloud.Reading{Provider: snat.ProviderUnknown}, snat.ProviderAzureLB, 1024},
+		"the operator names another":   {session.Options{Provider: snat.ProviderAzureLB}, cloud.Reading{Provider: snat.ProviderAzureNATGW, Profile: &cloud.Profile{Outbound: "managedNATGateway", IPs: 16}}, snat.ProviderAzureLB, 1024},
+		"several addresses by default": {session.Options{}, cloud.Reading{Provider: snat.ProviderAzureLB, Profile: &cloud.Profile{Outbound: "loadBalancer", IPs: 3, Nodes: 201}}, snat.ProviderAzureLB, 384},
+	} {
+		f := newFeed(c.opts)
+		f.objects(inventory.Change{Nodes: []inventory.Node{azureNode("n1")}})
+		f.streaming("n1")
+		f.load("n1", 5, 0)
+		f.put(session.Event{Cloud: &c.told})
+		pic := f.Snapshot()
+		if b := pic.Node("n1").Budget; b.Ports != c.n || pic.Cluster.Provider != c.want {
+			t.Errorf("%s: %+v by %s, want %d by %s", name, b, pic.Cluster.Provider, c.n, c.want)
 		}
 	}
 }

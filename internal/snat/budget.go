@@ -29,3 +29,12 @@ type Budget struct {
 
 // Known reports whether pressure can be derived from the budget.
 func (b Budget) Known() bool { return b.Source != BudgetUnknown && b.Source != "" && b.Ports > 0 }
+
+// Limit is the most ports that flows to one destination can take, which is
+// what runs out: the budget, or less where the provider documents so.
+func (b Budget) Limit() int {
+	if b.PerDestination > 0 {
+		return min(b.PerDestination, b.Ports)
+	}
+	return b.Ports
+}

@@ -76,11 +76,11 @@ func Judge(s Situation) (Verdict, []string) {
 		}
 		return Unknown, why
 	}
-	use := fmt.Sprintf("about %d of %d ports (%s) are in use", s.Ports.Estimate, b.Ports, b.Source)
-	full := float64(b.Ports)
+	use := fmt.Sprintf("about %d of %d ports (%s) are in use", s.Ports.Estimate, b.Limit(), b.Source)
+	full := float64(b.Limit())
 	switch {
-	case s.Ports.Min >= b.Ports:
-		return Exhausted, []string{fmt.Sprintf("%d flows are open to one destination; the budget is %d ports (%s)", s.Ports.Min, b.Ports, b.Source)}
+	case s.Ports.Min >= b.Limit():
+		return Exhausted, []string{fmt.Sprintf("%d flows are open to one destination; the budget is %d ports (%s)", s.Ports.Min, b.Limit(), b.Source)}
 	case s.Starved > 0 && float64(s.Ports.Estimate) >= FullAt*full:
 		return Exhausted, []string{fmt.Sprintf("%s and %s for one", use, waits(s.Starved))}
 	case s.TableFull && s.Unanswered > 0:
@@ -92,7 +92,7 @@ func Judge(s Situation) (Verdict, []string) {
 	case s.MeasuredUsed != nil && float64(*s.MeasuredUsed) >= PressuredAt*full:
 		return Pressured, append([]string{fmt.Sprintf("the cloud measures %d of %d ports in use", *s.MeasuredUsed, b.Ports), use}, s.elsewhere()...)
 	case float64(s.UDP.Estimate) >= PressuredAt*full:
-		return Pressured, append([]string{fmt.Sprintf("about %d of %d UDP ports (%s) are in use", s.UDP.Estimate, b.Ports, b.Source), use}, s.elsewhere()...)
+		return Pressured, append([]string{fmt.Sprintf("about %d of %d UDP ports (%s) are in use", s.UDP.Estimate, b.Limit(), b.Source), use}, s.elsewhere()...)
 	case s.Unanswered >= stuck:
 		return NotSNAT, append(s.elsewhere(), use)
 	default:
