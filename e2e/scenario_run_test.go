@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,8 +75,9 @@ func play(t *testing.T, s scene, dir string) take {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	watched := make(chan []ground.Truth, 1)
-	go func() { watched <- watch(ctx, t, g) }()
+	go func() { watched <- watch(ctx, t) }()
 
+	begin(t, s)
 	result.Began = time.Now()
 	for i, sc := range s.nodes {
 		for _, w := range sc.loads {
@@ -83,7 +86,7 @@ func play(t *testing.T, s scene, dir string) take {
 			load(t, w.manifest, values)
 		}
 	}
-	happen(t, s, result)
+	proceed(t, s, result.Began)
 	wait(t, time.Until(result.Began.Add(s.lasts)))
 	result.Ended = time.Now()
 	for _, r := range recorders {
@@ -107,28 +110,57 @@ func tidy(t *testing.T, g *ground.Ground, holds ground.Holds) {
 	}
 }
 
-// happen brings the events about, in order.
-func happen(t *testing.T, s scene, result take) {
+// begin brings about what happens before the loads run.
+func begin(t *testing.T, s scene) {
 	t.Helper()
 	for i, sc := range s.nodes {
 		for _, e := range sc.events {
-			wait(t, time.Until(result.Began.Add(e.after)))
-			node := world.ground.Nodes()[i].Name
-			t.Logf("%s: %s after %s", node, e.what, time.Since(result.Began).Round(100*time.Millisecond))
-			lift, err := e.do(t.Context(), world.ground, node)
-			if err != nil {
-				t.Fatal(err)
+			if e.after == 0 {
+				happen(t, e, world.ground.Nodes()[i].Name)
 			}
-			if lift == nil {
-				continue
-			}
-			t.Cleanup(func() {
-				if err := lift(context.WithoutCancel(t.Context())); err != nil {
-					t.Error(err)
-				}
-			})
 		}
 	}
+}
+
+// proceed brings about what happens while they run, in order.
+func proceed(t *testing.T, s scene, began time.Time) {
+	t.Helper()
+	type due struct {
+		event
+		node string
+	}
+	var all []due
+	for i, sc := range s.nodes {
+		for _, e := range sc.events {
+			if e.after > 0 {
+				all = append(all, due{e, world.ground.Nodes()[i].Name})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b due) int { return cmp.Compare(a.after, b.after) })
+	for _, d := range all {
+		wait(t, time.Until(began.Add(d.after)))
+		happen(t, d.event, d.node)
+	}
+}
+
+// happen brings an event about, and takes it back when the scene ends.
+func happen(t *testing.T, e event, node string) {
+	t.Helper()
+	began := time.Now()
+	lift, err := e.do(t.Context(), world.ground, node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %s (in %s)", node, e.what, time.Since(began).Round(10*time.Millisecond))
+	if lift == nil {
+		return
+	}
+	t.Cleanup(func() {
+		if err := lift(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // record starts a snattop that records one node until it is interrupted.
@@ -153,11 +185,20 @@ func record(t *testing.T, sc scenario, node string, holds ground.Holds, file str
 }
 
 // holdFlags tell snattop the gateway's timers.
-func holdFlags(ground.Holds) []string { return nil }
+func holdFlags(h ground.Holds) []string {
+	return []string{"--hold", h.FIN.String(), "--hold-reset", h.Reset.String(), "--hold-halfopen", h.HalfOpen.String(),
+		"--idle-timeout", h.Idle.String(), "--hold-udp", h.UDP.String()}
+}
 
-// watch looks at the gateway until ctx ends.
-func watch(ctx context.Context, t *testing.T, g *ground.Ground) []ground.Truth {
+// watch looks at the gateway until ctx ends, by a handle of its own: looking
+// reads the ground's state anew, which somebody else may be changing.
+func watch(ctx context.Context, t *testing.T) []ground.Truth {
 	t.Helper()
+	g, err := ground.Attach()
+	if err != nil {
+		t.Errorf("looking at the gateway: %v", err)
+		return nil
+	}
 	ticker := time.NewTicker(truthEvery)
 	defer ticker.Stop()
 	var all []ground.Truth

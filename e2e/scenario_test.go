@@ -71,10 +71,11 @@ type scene struct {
 	nodes []scenario
 }
 
-// Holds of seconds in place of minutes: a load is steady once it has lasted for
-// as long as ports are held. snattop is told the same times.
+// shortHolds are seconds in place of minutes, for a load is steady only once it
+// has lasted for as long as ports are held; after a reset they are Azure's own.
+// snattop is told the same times.
 func shortHolds() ground.Holds {
-	return ground.Holds{FIN: 20 * time.Second, Reset: 5 * time.Second, HalfOpen: 20 * time.Second, Idle: 10 * time.Minute, UDP: 30 * time.Second}
+	return ground.Holds{FIN: 20 * time.Second, Reset: 15 * time.Second, HalfOpen: 20 * time.Second, Idle: 10 * time.Minute, UDP: 30 * time.Second}
 }
 
 // sceneTime is how long loads run.
@@ -128,9 +129,9 @@ func scenes() []scene {
 			{name: "churn-fin", about: "20 requests a second, a connection each, closed with FIN", ports: 448,
 				loads:  []work{{"churner", ground.Values{"RATE": "20"}}},
 				steady: cooled, cause: "no-pooling", culprit: "churner-", verdicts: pressured},
-			{name: "churn-rst", about: "80 a second, closed with RST", ports: 448,
-				loads:  []work{{"churner", ground.Values{"NAME": "resetter", "RATE": "80", "RST": "true"}}},
-				steady: span{15 * time.Second, sceneTime}, cause: "no-pooling", culprit: "resetter-", verdicts: pressured},
+			{name: "churn-rst", about: "27 a second, closed with RST", ports: 448,
+				loads:  []work{{"churner", ground.Values{"NAME": "resetter", "RATE": "27", "RST": "true"}}},
+				steady: span{25 * time.Second, sceneTime}, cause: "no-pooling", culprit: "resetter-", verdicts: pressured},
 		}},
 		{name: "one and many destinations", holds: shortHolds(), lasts: sceneTime, nodes: []scenario{
 			{name: "hot", about: "300 busy connections wanted, to one destination", ports: 256,
@@ -172,7 +173,7 @@ func scenes() []scene {
 				loads:  []work{{"hot", ground.Values{"NAME": "orders", "MAX": "600", "HEARTBEAT": "1s"}}},
 				events: []event{setBlock(30*time.Second, 512)}, torn: span{29 * time.Second, 45 * time.Second},
 				steady: span{60 * time.Second, sceneTime}, cause: "allocation-halved", verdicts: exhausted, fills: true},
-			{name: "dns", about: "the name server does not answer", ports: 256,
+			{name: "dns", about: "the name server does not answer", ports: 1024,
 				loads:  []work{{"pooled", ground.Values{"NAME": "resolved"}}, {"dns", ground.Values{}}},
 				events: []event{dropTowards("udp", "20.60.1.2:53")},
 				cause:  "dns", verdicts: notSNAT},

@@ -85,8 +85,11 @@ func judged(t *testing.T, dir string, sc scenario, result take) (story, []string
 }
 
 // sessionOptions are what snattop was told of the gateway.
-func sessionOptions(sc scenario, _ ground.Holds) session.Options {
-	return session.Options{Provider: snat.ProviderAuto, SNATPorts: sc.ports}
+func sessionOptions(sc scenario, h ground.Holds) session.Options {
+	return session.Options{
+		Provider: snat.ProviderAuto, SNATPorts: sc.ports, Remember: true,
+		Timers: snat.Timers{FIN: h.FIN, Reset: h.Reset, HalfOpen: h.HalfOpen, Idle: h.Idle, UDP: h.UDP},
+	}
 }
 
 // check holds a scenario against what is promised.

@@ -39,7 +39,8 @@ func serve() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Several processes may listen on one port: the kernel shares callers out.
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	// Without keep-alives a connection that says nothing is silent.
+	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		if err := c.Control(func(fd uintptr) {
 			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
