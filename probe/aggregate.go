@@ -27,7 +27,13 @@ type rowKey struct {
 	port  uint16
 }
 
-type gauges struct{ established, closing, synSent, timeWait uint32 }
+// gauges count sockets; of UDP, established counts all flows, and synSent those
+// of them without an answer.
+type gauges struct {
+	established, closing, synSent, timeWait uint32
+	// silent are those of established that wire.Row calls so.
+	silent [wire.SilentBuckets]uint32
+}
 
 type row struct {
 	key       rowKey
@@ -58,6 +64,8 @@ const (
 	connDropped
 	// connOpened means that this snapshot counted its open.
 	connOpened
+	// connUnanswered is a flow of UDP that nobody has answered.
+	connUnanswered
 )
 
 // conn is what is remembered of one socket between two reads; there may be
@@ -72,6 +80,8 @@ type conn struct {
 	flags uint8
 	// tries counts process look-ups that did not find a holder.
 	tries uint8
+	// silent is the silentBucket that was told last.
+	silent uint8
 }
 
 // Aggregator turns snapshots of sockets into rows and events. It knows neither
@@ -81,6 +91,8 @@ type conn struct {
 // could not be read, sweep, any number of move, finish.
 type Aggregator struct {
 	maxRows int
+	// minute is the unit of silence.
+	minute  time.Duration
 	owners  *ownerTable
 	conns   map[uint64]conn
 	rows    map[rowKey]uint32
@@ -114,6 +126,7 @@ func NewAggregator(maxRows int) *Aggregator {
 	}
 	return &Aggregator{
 		maxRows: maxRows,
+		minute:  time.Minute,
 		owners:  newOwnerTable(),
 		conns:   make(map[uint64]conn),
 		rows:    make(map[rowKey]uint32),
@@ -208,38 +221,65 @@ func (a *Aggregator) add(s *Socket, ns, owner uint32, inbound bool) bool {
 	if s.Inode != 0 {
 		c.inode = s.Inode
 	}
-	c.flags &^= connOpened
-	if r := a.byID[c.row]; r != nil {
-		was := c.phase
-		if !old {
-			was = phaseNone
-		}
-		if a.count(r, was, ph) {
-			c.flags |= connOpened
-		}
+	was := c.phase
+	if !old {
+		was = phaseNone
 	}
 	c.phase, c.gen = ph, a.gen
+	c.note(s, a.minute)
+	if r := a.byID[c.row]; r != nil && a.count(r, was, &c) {
+		c.flags |= connOpened
+	}
 	a.conns[s.Key] = c
 	return c.row != 0
+}
+
+// note remembers what a snapshot tells of a socket beside its phase. One that
+// does not tell silence leaves what was known of it.
+func (c *conn) note(s *Socket, minute time.Duration) {
+	c.flags &^= connOpened | connUnanswered
+	if s.Unanswered {
+		c.flags |= connUnanswered
+	}
+	switch {
+	case c.phase != phaseEstablished:
+		c.silent = 0
+	case s.Silence.known:
+		c.silent = silentBucket(s.Silence.idle, minute)
+	}
+}
+
+// add counts a socket n times, which is once or, all bits set, once less.
+func (g *gauges) add(c *conn, n uint32) {
+	switch c.phase {
+	case phaseEstablished:
+		g.established += n
+		if c.silent > 0 {
+			g.silent[c.silent-1] += n
+		}
+		if c.flags&connUnanswered != 0 {
+			g.synSent += n
+		}
+	case phaseClosing:
+		g.closing += n
+	case phaseAttempting:
+		g.synSent += n
+	case phaseTimeWait:
+		g.timeWait += n
+	case phaseNone, phaseListen:
+	}
 }
 
 // count updates a row's gauges and events, and reports whether it counted an
 // open. The first snapshot counts none: what stands there at the start did not
 // come to be just now.
-func (a *Aggregator) count(r *row, was, ph phase) (opened bool) {
-	opened = a.seeded && (was == phaseNone || was == phaseAttempting)
-	switch ph {
+func (a *Aggregator) count(r *row, was phase, c *conn) (opened bool) {
+	r.now.add(c, 1)
+	switch c.phase {
 	case phaseEstablished, phaseClosing:
-		if ph == phaseEstablished {
-			r.now.established++
-		} else {
-			r.now.closing++
-		}
 	case phaseAttempting:
-		r.now.synSent++
 		return false
 	case phaseTimeWait:
-		r.now.timeWait++
 		// It lived and died between two reads, or before the first: the
 		// balancer holds its port either way.
 		if was != phaseTimeWait {
@@ -248,6 +288,7 @@ func (a *Aggregator) count(r *row, was, ph phase) (opened bool) {
 	case phaseNone, phaseListen:
 		return false
 	}
+	opened = a.seeded && (was == phaseNone || was == phaseAttempting)
 	if opened {
 		r.events.Opens++
 	}
@@ -282,7 +323,7 @@ func (a *Aggregator) sweep() {
 			c.flags &^= connOpened
 			a.conns[key] = c
 			if r := a.byID[c.row]; r != nil {
-				a.count(r, c.phase, c.phase)
+				a.count(r, c.phase, &c)
 			}
 			continue
 		}
@@ -323,21 +364,8 @@ func (a *Aggregator) move(key uint64, owner uint32) {
 		return
 	}
 	to := a.byID[id]
-	switch c.phase {
-	case phaseEstablished:
-		from.now.established--
-		to.now.established++
-	case phaseClosing:
-		from.now.closing--
-		to.now.closing++
-	case phaseAttempting:
-		from.now.synSent--
-		to.now.synSent++
-	case phaseTimeWait:
-		from.now.timeWait--
-		to.now.timeWait++
-	case phaseNone, phaseListen:
-	}
+	from.now.add(&c, ^uint32(0))
+	to.now.add(&c, 1)
 	// An open that was counted in this snapshot moves along.
 	if c.flags&connOpened != 0 {
 		from.events.Opens--
@@ -387,6 +415,7 @@ func (a *Aggregator) tell(r *row, procs *procTable, room *int) (wire.Row, bool) 
 	w := wire.Row{
 		ID:          r.id,
 		Established: r.now.established, Closing: r.now.closing, SynSent: r.now.synSent, TimeWait: r.now.timeWait,
+		Silent: tellSilence(&r.now),
 	}
 	changed := !r.told || r.now != r.sent
 	if r.events != (count.Events{}) {
@@ -412,6 +441,17 @@ func (a *Aggregator) tell(r *row, procs *procTable, room *int) (wire.Row, bool) 
 	return w, changed
 }
 
+// tellSilence returns a row's silence without the zeroes at its end, nil when no
+// connection is silent.
+func tellSilence(g *gauges) []uint32 {
+	for n := len(g.silent); n > 0; n-- {
+		if g.silent[n-1] != 0 {
+			return slices.Clone(g.silent[:n])
+		}
+	}
+	return nil
+}
+
 // countProcesses counts the holders of the sockets of rows in focus.
 func (a *Aggregator) countProcesses() {
 	if a.focus.empty() {
@@ -424,7 +464,11 @@ func (a *Aggregator) countProcesses() {
 		}
 		switch c.phase {
 		case phaseEstablished:
-			r.hold(c.proc, 1, 0)
+			if c.flags&connUnanswered != 0 {
+				r.hold(c.proc, 1, 1)
+			} else {
+				r.hold(c.proc, 1, 0)
+			}
 		case phaseAttempting:
 			r.hold(c.proc, 0, 1)
 		case phaseNone, phaseClosing, phaseTimeWait, phaseListen:

@@ -22,6 +22,8 @@ type fakeSocket struct {
 	was phase
 	// opened is whether this snapshot counted its open.
 	opened bool
+	// silent is how many minutes of silence were told last.
+	silent int
 }
 
 func (s *fakeSocket) key() flowKey { return flowKey{owner: s.owner, proto: s.Protocol, dest: s.Remote} }
@@ -56,6 +58,12 @@ func (m *kernelModel) met(s *fakeSocket) {
 		m.event(s, events{closes: 1})
 	}
 	s.was = ph
+	if s.Silence.known {
+		s.silent = int(s.Silence.idle / time.Minute)
+	}
+	if ph != phaseEstablished {
+		s.silent = 0
+	}
 }
 
 // ended notes that a snapshot missed a socket that was there.
@@ -81,6 +89,14 @@ func (m *kernelModel) gauges() map[flowKey]gauges {
 		switch s.was {
 		case phaseEstablished:
 			g.established++
+			for i, from := 0, 1; i < wire.SilentBuckets; i, from = i+1, 2*from {
+				if s.silent >= from && (s.silent < 2*from || i == wire.SilentBuckets-1) {
+					g.silent[i]++
+				}
+			}
+			if s.Unanswered {
+				g.synSent++
+			}
 		case phaseClosing:
 			g.closing++
 		case phaseAttempting:
@@ -114,6 +130,17 @@ func (m *kernelModel) draw(t *rapid.T, key uint64, ns int) *fakeSocket {
 		},
 		ns: uint32(ns), owner: uint64(ns), inbound: rapid.IntRange(0, 5).Draw(t, "inbound") == 0,
 	}
+}
+
+// hush draws what a snapshot tells of a socket's silence, which is often nothing,
+// and whether it is one that nobody has answered.
+func (s *fakeSocket) hush(t *rapid.T) {
+	s.Silence = silence{}
+	if rapid.Bool().Draw(t, "told") {
+		minutes := rapid.SampledFrom([]int{0, 0, 1, 2, 3, 4, 31, 32, 63, 64, 127, 128, 100_000}).Draw(t, "minutes")
+		s.Silence = silence{known: true, idle: time.Duration(minutes)*time.Minute + time.Second}
+	}
+	s.Unanswered = rapid.IntRange(0, 3).Draw(t, "unanswered") == 0
 }
 
 // age lets one socket live on.
@@ -187,6 +214,7 @@ func (m *kernelModel) snapshot(t *rapid.T, a *Aggregator, failures bool) {
 			}
 			continue
 		}
+		s.hush(t)
 		observe(a, s)
 		if rapid.IntRange(0, 7).Draw(t, "again") == 0 {
 			again := *s

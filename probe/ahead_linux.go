@@ -67,7 +67,7 @@ func (l *lookAhead) start(ctx context.Context, with *diagCollector, claims []cla
 	for _, c := range claims {
 		l.claimed = append(l.claimed, c.ns)
 	}
-	l.diag.ask, l.diag.outbound, l.diag.way = with.ask, with.outbound, with.way
+	l.diag.ask, l.diag.outbound, l.diag.way, l.diag.silence = with.ask, with.outbound, with.way, with.silence
 	ctx, l.stop = context.WithCancel(ctx)
 	found := make(chan foundAhead, aheadBy)
 	l.found = found

@@ -34,6 +34,8 @@ type diagCollector struct {
 	// outbound reports whether a socket's key is remembered as one that went
 	// out; emit leaves that key in the socket. Nil leaves nothing out.
 	outbound func(key uint64) bool
+	// silence makes dumps of flows tell how silent they are.
+	silence bool
 }
 
 func newDiagCollector() *diagCollector {
@@ -65,7 +67,7 @@ func (d *diagCollector) collect(ns *namespace, emit func(*Socket)) error {
 // families, and without the connections that came from outside.
 func (d *diagCollector) fetch(ports *inboundPorts, sink func(*Socket) error) error {
 	ports.begin()
-	err := d.dump(diagStatesOfListeners, nil, func(s *Socket) error {
+	err := d.dump(diagQuery{states: diagStatesOfListeners}, func(s *Socket) error {
 		ports.hear(s.Local)
 		return sink(s)
 	})
@@ -83,7 +85,7 @@ func (d *diagCollector) fetch(ports *inboundPorts, sink func(*Socket) error) err
 	if d.outbound != nil {
 		filter = portFilter(left)
 	}
-	if err := d.dump(diagStatesOfFlows, filter, sink); err != nil {
+	if err := d.dump(diagQuery{diagStatesOfFlows, filter, d.silence}, sink); err != nil {
 		return fmt.Errorf("inet_diag: %w", err)
 	}
 	return nil
@@ -125,17 +127,17 @@ var diagWays = []struct{ byFamily, plain bool }{{false, false}, {false, true}, {
 
 // dump reads the sockets in some states in the first way that is not refused,
 // and keeps to it.
-func (d *diagCollector) dump(states uint32, filter []byte, sink func(*Socket) error) error {
+func (d *diagCollector) dump(q diagQuery, sink func(*Socket) error) error {
 	var refused error
 	for i, way := range diagWays[d.way:] {
-		with := filter
+		with := q
 		if way.plain {
-			if filter == nil && i > 0 {
+			if q.filter == nil && i > 0 {
 				continue // that was refused just now
 			}
-			with = nil
+			with.filter = nil
 		}
-		err := d.dumpOnce(way.byFamily, states, with, sink)
+		err := d.dumpOnce(way.byFamily, with, sink)
 		if nlRefused(err) {
 			refused = errors.Join(refused, err)
 			continue
@@ -148,14 +150,14 @@ func (d *diagCollector) dump(states uint32, filter []byte, sink func(*Socket) er
 	return refused
 }
 
-func (d *diagCollector) dumpOnce(byFamily bool, states uint32, filter []byte, sink func(*Socket) error) error {
+func (d *diagCollector) dumpOnce(byFamily bool, q diagQuery, sink func(*Socket) error) error {
 	if !byFamily {
-		return d.read(diagRequest(states, filter), sink)
+		return d.read(diagRequest(q), sink)
 	}
-	if err := d.read(diagFamilyRequest(familyINET, states, filter), sink); err != nil {
+	if err := d.read(diagFamilyRequest(familyINET, q), sink); err != nil {
 		return err
 	}
-	err := d.read(diagFamilyRequest(familyINET6, states, filter), sink)
+	err := d.read(diagFamilyRequest(familyINET6, q), sink)
 	if errors.Is(err, unix.ENOENT) {
 		return nil // a kernel without IPv6
 	}

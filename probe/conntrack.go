@@ -13,6 +13,9 @@ const (
 	ctMsgGetStats       = 5
 
 	ctaTupleOrig = 1
+	ctaStatus    = 3
+
+	ctStatusSeenReply = 1 << 1 // IPS_SEEN_REPLY, in nf_conntrack_common.h
 
 	ctaTupleIP    = 1
 	ctaTupleProto = 2
@@ -44,8 +47,8 @@ func ctRequest(kind, flags uint16) []byte {
 // ctDumpRequest asks for all entries of both families.
 func ctDumpRequest() []byte { return ctRequest(ctMsgGet, nlFlagsDump) }
 
-// parseCtFlow reads the original direction of one entry; ok is false for what
-// is neither TCP nor UDP.
+// parseCtFlow reads the original direction of one entry, and whether it has been
+// answered; ok is false for what is neither TCP nor UDP.
 func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 	if len(b) < nfgenmsgSize {
 		return false, errNetlinkShort
@@ -54,12 +57,16 @@ func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 	var src, dst netip.Addr
 	var sport, dport uint16
 	var inner error
+	unanswered := false
 	note := func(err error) {
 		if inner == nil {
 			inner = err
 		}
 	}
 	err = nlAttrs(b[nfgenmsgSize:], func(kind uint16, v []byte) {
+		if kind == ctaStatus && len(v) == 4 {
+			unanswered = binary.BigEndian.Uint32(v)&ctStatusSeenReply == 0
+		}
 		if kind != ctaTupleOrig {
 			return
 		}
@@ -101,6 +108,7 @@ func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 	*s = Socket{
 		Protocol: proto, State: StateEstablished,
 		Local: netip.AddrPortFrom(src, sport), Remote: netip.AddrPortFrom(dst, dport),
+		Unanswered: unanswered,
 	}
 	return true, nil
 }

@@ -7,9 +7,15 @@ import (
 	"testing"
 )
 
-// ctEntry builds one entry of a tracking table, as the kernel sends it.
+// ctEntry builds one entry of a tracking table, as the kernel sends it, of a flow
+// that has been answered.
 func ctEntry(proto uint8, src, dst netip.AddrPort) []byte {
-	return nlAttr(ctTuples(proto, src, dst), 3, []byte{0, 0, 0, 8}) // CTA_STATUS
+	return ctStatusOf(ctTuples(proto, src, dst), 0x18e) // confirmed, assured, seen reply, NAT done
+}
+
+// ctStatusOf appends CTA_STATUS: bits of enum ip_conntrack_status.
+func ctStatusOf(entry []byte, status uint32) []byte {
+	return nlAttr(entry, ctaStatus, binary.BigEndian.AppendUint32(nil, status))
 }
 
 // ctTuples builds an entry's header and its tuples, of which the reply stands
@@ -41,11 +47,19 @@ func TestParseCtFlow(t *testing.T) {
 		want Socket
 		ok   bool
 	}{
-		"IPv4":     {ctEntry(protocolUDP, src4, dst4), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true},
-		"IPv6":     {ctEntry(protocolUDP, src6, dst6), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src6, Remote: dst6}, true},
-		"TCP":      {ctEntry(protocolTCP, src4, dst4), Socket{Protocol: protocolTCP, State: StateEstablished, Local: src4, Remote: dst4}, true},
-		"ICMP":     {ctEntry(1, src4, dst4), Socket{}, false},
-		"no tuple": {[]byte{2, 0, 0, 0}, Socket{}, false},
+		"IPv4": {ctEntry(protocolUDP, src4, dst4), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true},
+		"IPv6": {ctEntry(protocolUDP, src6, dst6), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src6, Remote: dst6}, true},
+		"TCP":  {ctEntry(protocolTCP, src4, dst4), Socket{Protocol: protocolTCP, State: StateEstablished, Local: src4, Remote: dst4}, true},
+		"no answer yet": {
+			ctStatusOf(ctTuples(protocolUDP, src4, dst4), 0x188), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4, Unanswered: true}, true,
+		},
+		"answered and no more": {
+			ctStatusOf(ctTuples(protocolUDP, src4, dst4), ctStatusSeenReply), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true,
+		},
+		"no status":             {ctTuples(protocolUDP, src4, dst4), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true},
+		"a status of two bytes": {nlAttr(ctTuples(protocolUDP, src4, dst4), ctaStatus, []byte{0, 0}), Socket{Protocol: protocolUDP, State: StateEstablished, Local: src4, Remote: dst4}, true},
+		"ICMP":                  {ctEntry(1, src4, dst4), Socket{}, false},
+		"no tuple":              {[]byte{2, 0, 0, 0}, Socket{}, false},
 		"a tuple without addresses": {
 			nlAttr([]byte{2, 0, 0, 0}, ctaTupleOrig, nlAttr(nil, ctaTupleProto, nlAttr(nil, ctaProtoNum, []byte{protocolUDP}))), Socket{}, false,
 		},
@@ -113,6 +127,7 @@ func TestParseCtStats(t *testing.T) {
 func FuzzParseCt(f *testing.F) {
 	f.Add(ctEntry(protocolUDP, netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2")), true)
 	f.Add([]byte{2, 0, 0, 0}, false)
+	f.Add(ctStatusOf(ctTuples(protocolUDP, netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.10:53")), 0), false)
 	f.Fuzz(func(t *testing.T, in []byte, perCPU bool) {
 		var s Socket
 		if ok, err := parseCtFlow(in, &s); ok && (err != nil || !s.Local.Addr().IsValid() || !s.Remote.Addr().IsValid()) {

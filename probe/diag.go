@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 )
 
 // inet_diag as include/uapi/linux/inet_diag.h and sock_diag(7) describe it.
@@ -15,6 +16,7 @@ const (
 	sockDiagByFamily = 20
 
 	inetDiagReqBytecode = 1  // INET_DIAG_REQ_BYTECODE
+	inetDiagInfo        = 2  // INET_DIAG_INFO: struct tcp_info
 	inetDiagCgroupID    = 21 // INET_DIAG_CGROUP_ID, Linux 5.7
 	inetDiagMsgSize     = 72
 	inetDiagReqSize     = 60 // struct inet_diag_req
@@ -32,22 +34,53 @@ const (
 
 const nlFlagsDump = 0x300 | 0x1 // NLM_F_DUMP | NLM_F_REQUEST
 
+// Fields of struct tcp_info (include/uapi/linux/tcp.h), all of 32 bits: how long
+// ago, in milliseconds, data was sent, data came and an acknowledgement came;
+// and segments in all, which the kernel tells since 4.2 (2efd055c53c0). The kernel
+// tells no last acknowledgement sent.
+const (
+	tcpInfoLastDataSent = 44
+	tcpInfoLastDataRecv = 52
+	tcpInfoLastAckRecv  = 56
+	tcpInfoSegsOut      = 136
+	tcpInfoSegsIn       = 140
+)
+
+// diagQuery is what a dump is to tell.
+type diagQuery struct {
+	states uint32
+	// filter is byte-code, or nil.
+	filter []byte
+	// silence asks for how silent connections are, which makes the answer long.
+	silence bool
+}
+
+// extensions are bits that ask for attributes.
+func (q *diagQuery) extensions() byte {
+	if q.silence {
+		return 1 << (inetDiagInfo - 1)
+	}
+	return 0
+}
+
 // diagRequest returns a dump request for the TCP sockets of both families:
-// struct inet_diag_req. The filter is byte-code, or nil.
-func diagRequest(states uint32, filter []byte) []byte {
+// struct inet_diag_req.
+func diagRequest(q diagQuery) []byte {
 	req := make([]byte, inetDiagReqSize)
-	binary.NativeEndian.PutUint32(req[52:56], states)
-	return nlRequest(tcpDiagGetSock, nlFlagsDump, withFilter(req, filter))
+	req[3] = q.extensions()
+	binary.NativeEndian.PutUint32(req[52:56], q.states)
+	return nlRequest(tcpDiagGetSock, nlFlagsDump, withFilter(req, q.filter))
 }
 
 // diagFamilyRequest returns a dump request for one family: struct
 // inet_diag_req_v2.
-func diagFamilyRequest(family uint8, states uint32, filter []byte) []byte {
+func diagFamilyRequest(family uint8, q diagQuery) []byte {
 	req := make([]byte, inetDiagReqV2Size)
 	req[0] = family
 	req[1] = protocolTCP
-	binary.NativeEndian.PutUint32(req[4:8], states)
-	return nlRequest(sockDiagByFamily, nlFlagsDump, withFilter(req, filter))
+	req[2] = q.extensions()
+	binary.NativeEndian.PutUint32(req[4:8], q.states)
+	return nlRequest(sockDiagByFamily, nlFlagsDump, withFilter(req, q.filter))
 }
 
 func withFilter(req, filter []byte) []byte {
@@ -72,10 +105,27 @@ func parseDiag(b []byte, s *Socket) error {
 	s.Key = uint64(binary.NativeEndian.Uint32(id[40:44])) | uint64(binary.NativeEndian.Uint32(id[44:48]))<<32
 	s.Inode = uint64(binary.NativeEndian.Uint32(b[68:72]))
 	return nlAttrs(b[inetDiagMsgSize:], func(kind uint16, v []byte) {
-		if kind == inetDiagCgroupID && len(v) == 8 {
+		switch {
+		case kind == inetDiagCgroupID && len(v) == 8:
 			s.Cgroup = binary.NativeEndian.Uint64(v)
+		case kind == inetDiagInfo && s.State == StateEstablished:
+			s.Silence = parseSilence(v)
 		}
 	})
+}
+
+// parseSilence reads struct tcp_info, which grows with the kernel.
+func parseSilence(v []byte) silence {
+	if len(v) < tcpInfoLastAckRecv+4 {
+		return silence{}
+	}
+	field := func(at int) uint32 { return binary.NativeEndian.Uint32(v[at:]) }
+	ms := min(field(tcpInfoLastDataSent), field(tcpInfoLastDataRecv), field(tcpInfoLastAckRecv))
+	out := silence{known: true, idle: time.Duration(ms) * time.Millisecond}
+	if len(v) >= tcpInfoSegsIn+4 {
+		out.segments = field(tcpInfoSegsOut) + field(tcpInfoSegsIn)
+	}
+	return out
 }
 
 func diagAddr(family uint8, b []byte) netip.Addr {

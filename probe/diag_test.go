@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 // diagMessage builds struct inet_diag_msg by hand, as the kernel fills it.
@@ -30,6 +32,18 @@ func diagMessage(family uint8, s Socket) []byte {
 	return b
 }
 
+// diagInfo appends INET_DIAG_INFO: the three times in milliseconds, and segments.
+func diagInfo(dst []byte, size int, sent, came, acked, out, in uint32) []byte {
+	info := make([]byte, 232) // as of Linux 5.10
+	for at, n := range map[int]uint32{
+		tcpInfoLastDataSent: sent, tcpInfoLastDataRecv: came, tcpInfoLastAckRecv: acked, tcpInfoSegsOut: out, tcpInfoSegsIn: in,
+		48: 1, // tcpi_last_ack_sent, which the kernel leaves at 0
+	} {
+		binary.NativeEndian.PutUint32(info[at:], n)
+	}
+	return nlAttr(dst, inetDiagInfo, info[:size])
+}
+
 func TestParseDiag(t *testing.T) {
 	t.Parallel()
 	v4 := Socket{
@@ -43,23 +57,34 @@ func TestParseDiag(t *testing.T) {
 	owned := v4
 	owned.Cgroup = 0xabcdef0123
 	cgroup := nlAttr(nil, inetDiagCgroupID, binary.NativeEndian.AppendUint64(nil, owned.Cgroup))
+	silent := func(idle time.Duration, segments uint32) Socket {
+		s := v4
+		s.Silence = silence{known: true, idle: idle, segments: segments}
+		return s
+	}
 
 	for name, tc := range map[string]struct {
 		in   []byte
 		want Socket
 	}{
-		"IPv4":                      {diagMessage(familyINET, v4), v4},
-		"IPv6":                      {diagMessage(familyINET6, v6), v6},
-		"IPv4 in an IPv6 socket":    {diagMessage(familyINET6, v4), v4},
-		"TIME_WAIT":                 {diagMessage(familyINET, timeWait), timeWait},
-		"cgroup":                    {append(diagMessage(familyINET, v4), cgroup...), owned},
-		"cgroup behind another":     {append(nlAttr(diagMessage(familyINET, v4), 8, []byte{0}), cgroup...), owned},
-		"a cgroup of four bytes":    {nlAttr(diagMessage(familyINET, v4), inetDiagCgroupID, []byte{1, 2, 3, 4}), v4},
-		"nothing stays from before": {diagMessage(familyINET, v4), v4},
+		"IPv4":                        {diagMessage(familyINET, v4), v4},
+		"IPv6":                        {diagMessage(familyINET6, v6), v6},
+		"IPv4 in an IPv6 socket":      {diagMessage(familyINET6, v4), v4},
+		"TIME_WAIT":                   {diagMessage(familyINET, timeWait), timeWait},
+		"cgroup":                      {append(diagMessage(familyINET, v4), cgroup...), owned},
+		"cgroup behind another":       {append(nlAttr(diagMessage(familyINET, v4), 8, []byte{0}), cgroup...), owned},
+		"a cgroup of four bytes":      {nlAttr(diagMessage(familyINET, v4), inetDiagCgroupID, []byte{1, 2, 3, 4}), v4},
+		"silence, sent last":          {diagInfo(diagMessage(familyINET, v4), 232, 90_001, 95_000, 95_000, 4, 3), silent(90_001*time.Millisecond, 7)},
+		"silence, got last":           {diagInfo(diagMessage(familyINET, v4), 232, 95_000, 90_001, 95_000, 4, 3), silent(90_001*time.Millisecond, 7)},
+		"silence, acknowledged":       {diagInfo(diagMessage(familyINET, v4), 232, 95_000, 95_000, 90_001, 1<<32-1, 3), silent(90_001*time.Millisecond, 2)},
+		"silence of Linux 4.1":        {diagInfo(diagMessage(familyINET, v4), 136, 60_000, 95_000, 95_000, 4, 3), silent(time.Minute, 0)},
+		"silence that is cut":         {diagInfo(diagMessage(familyINET, v4), 59, 60_000, 95_000, 95_000, 4, 3), v4},
+		"silence of one in TIME_WAIT": {diagInfo(diagMessage(familyINET, timeWait), 232, 1, 1, 1, 1, 1), timeWait},
+		"nothing stays from before":   {diagMessage(familyINET, v4), v4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := Socket{Cgroup: 99, Inode: 99}
+			got := Socket{Cgroup: 99, Inode: 99, Silence: silence{known: true}}
 			if err := parseDiag(tc.in, &got); err != nil {
 				t.Fatal(err)
 			}
@@ -89,12 +114,19 @@ func TestParseDiagCutShort(t *testing.T) {
 func FuzzParseDiag(f *testing.F) {
 	f.Add(diagMessage(familyINET, Socket{Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")}))
 	f.Add(make([]byte, inetDiagMsgSize))
+	open := diagMessage(familyINET, Socket{State: StateEstablished, Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")})
+	f.Add(diagInfo(bytes.Clone(open), 232, 1, 2, 3, 4, 5))
+	f.Add(diagInfo(bytes.Clone(open), 60, 1, 2, 3, 4, 5))
+	f.Add(diagInfo(bytes.Clone(open), 4, 1, 2, 3, 4, 5))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var s Socket
 		if err := parseDiag(in, &s); err != nil {
 			return
 		}
 		if !s.Local.IsValid() || !s.Remote.IsValid() || s.Remote.Addr().Is4In6() {
+			t.Errorf("%+v", s)
+		}
+		if s.Silence.idle < 0 || !s.Silence.known && s.Silence != (silence{}) || s.Silence.known && s.State != StateEstablished {
 			t.Errorf("%+v", s)
 		}
 	})

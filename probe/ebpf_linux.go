@@ -75,5 +75,9 @@ func (e *ebpfCounter) seed(ctx context.Context, now time.Time, s *sampler, space
 			s.problems.add(fmt.Errorf("what was open before: %w", err))
 		}
 	}
-	return sockets, e.c.Seeded()
+	if err := e.c.Seeded(); err != nil {
+		return sockets, err
+	}
+	// Which of what was found is silent.
+	return sockets, e.check(now)
 }

@@ -14,6 +14,6 @@ func (a *Aggregator) ending(key uint64) {
 	c.flags &^= connOpened
 	a.conns[key] = c
 	if r := a.byID[c.row]; r != nil {
-		a.count(r, c.phase, c.phase)
+		a.count(r, c.phase, &c)
 	}
 }

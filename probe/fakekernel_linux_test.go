@@ -29,6 +29,8 @@ type diagQuestion struct {
 	family uint8
 	states uint32
 	filter []byte
+	// silence is whether it asks for INET_DIAG_INFO.
+	silence bool
 }
 
 func parseDiagQuestion(b []byte) (diagQuestion, error) {
@@ -42,6 +44,10 @@ func parseDiagQuestion(b []byte) (diagQuestion, error) {
 		return q, errNetlinkShort
 	}
 	q.family, q.states = payload[0], binary.NativeEndian.Uint32(payload[at:])
+	q.silence = payload[2] == 1<<(inetDiagInfo-1)
+	if q.kind == tcpDiagGetSock {
+		q.silence = payload[3] == 1<<(inetDiagInfo-1)
+	}
 	return q, nlAttrs(payload[size:], func(kind uint16, v []byte) {
 		if kind == inetDiagReqBytecode {
 			q.filter = append([]byte{}, v...)
@@ -77,7 +83,11 @@ func (k *fakeKernel) ask(request, _ []byte, fn func(kind uint16, payload []byte)
 		if k.told++; k.told == k.failAt {
 			return errFake
 		}
-		if err := fn(q.kind, diagMessage(family, s)); err != nil {
+		message := diagMessage(family, s)
+		if ms := uint32(s.Silence.idle.Milliseconds()); q.silence {
+			message = diagInfo(message, 232, ms, ms, ms, s.Silence.segments, 0)
+		}
+		if err := fn(q.kind, message); err != nil {
 			return err
 		}
 	}

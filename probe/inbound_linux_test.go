@@ -86,7 +86,7 @@ func (r *reader) look(ctx interface{ Fatal(...any) }, now time.Time, fails bool)
 	}
 	for k, e := range happened { // as gauges (opens, closes, fails) of a protocol that there is not
 		k.proto = 255
-		out[k] = gauges{e.opens, e.closes, e.fails, 0}
+		out[k] = gauges{established: e.opens, closing: e.closes, synSent: e.fails}
 	}
 	return out
 }

@@ -101,6 +101,7 @@ func (s *sampler) handOver(broken *collectorError) error {
 	s.agg.restart()
 	s.survey = nil
 	s.people = newPeople()
+	s.silence = newSilences()
 	clear(s.waiting)
 	clear(s.memory)
 	return nil

@@ -142,7 +142,7 @@ func TestFilterOfTheKernel(t *testing.T) {
 
 	d := newDiagCollector()
 	dump := func(states uint32, ports []uint16) (out []Socket) {
-		err := d.dump(states, portFilter(ports), func(s *Socket) error {
+		err := d.dump(diagQuery{states: states, filter: portFilter(ports)}, func(s *Socket) error {
 			out = append(out, *s)
 			return nil
 		})

@@ -89,7 +89,18 @@ func (v *receiver) row(w wire.Row) (*received, error) {
 	case w.Owner != 0 || w.IP.IsValid() || w.Port != 0 || w.Protocol != 0:
 		return nil, fmt.Errorf("row %d is announced twice", w.ID)
 	}
-	r.now = gauges{w.Established, w.Closing, w.SynSent, w.TimeWait}
+	r.now = gauges{established: w.Established, closing: w.Closing, synSent: w.SynSent, timeWait: w.TimeWait}
+	if n := len(w.Silent); n > wire.SilentBuckets || n > 0 && w.Silent[n-1] == 0 || w.Silent != nil && n == 0 {
+		return nil, fmt.Errorf("row %d tells silence as %d", w.ID, w.Silent)
+	}
+	silent := uint32(0)
+	for i, n := range w.Silent {
+		r.now.silent[i] = n
+		silent += n
+	}
+	if silent > w.Established {
+		return nil, fmt.Errorf("%d of %d connections of row %d are silent", silent, w.Established, w.ID)
+	}
 	r.detailed, r.procs = w.Detailed, w.Processes
 	return r, nil
 }

@@ -40,6 +40,7 @@ type sampler struct {
 	addrs   *addressBook
 	ct      *conntrackReader
 	scans   scanLimit
+	silence *silences
 
 	// waiting holds the sockets of the host's namespace whose holder is not
 	// known yet.
@@ -60,7 +61,7 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 		cfg: cfg, list: newProcessList(cfg.Proc), cgroups: newCgroupIndex(cfg.HostRoot),
 		agg: NewAggregator(cfg.MaxRows), procs: newProcTable(), keys: newTupleKeys(),
 		nsIDs: make(map[uint64]uint32), memory: make(map[uint32]nsMemory), waiting: make(map[uint64]uint64),
-		people: newPeople(),
+		people: newPeople(), silence: newSilences(),
 	}
 	if cfg.FocusAll {
 		s.agg.SetFocus(wire.Focus{All: true})
@@ -139,6 +140,10 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 		return nil, err
 	}
 	s.agg.Begin()
+	asks := s.silence.begin(now)
+	if d, ok := s.collect.(*diagCollector); ok {
+		d.silence = asks
+	}
 	var failed error
 	s.readAhead(ctx, v.spaces)
 	for _, ns := range v.spaces {
@@ -165,6 +170,7 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 		s.readTracked(ctx, now, v.spaces)
 	}
 	s.agg.sweep()
+	s.silence.end()
 	s.resolve(now, v.processes, v.spaces)
 	s.nameContainers(v.processes)
 	if p, ok := s.collect.(*procfsCollector); ok && p.bad > 0 {
@@ -243,6 +249,7 @@ func (s *sampler) read(ctx context.Context, ns *namespace) error {
 			return
 		}
 		m.flows++
+		s.silence.correct(sock)
 		s.count(ns, sock, heard)
 	}
 	err := s.dump(ctx, ns, emit)

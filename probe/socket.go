@@ -64,4 +64,9 @@ type Socket struct {
 	Inode uint64
 	// Cgroup is the ID of the cgroup (v2) that made the socket, 0 unknown.
 	Cgroup uint64
+	// Unanswered means that connection tracking has seen no packet of the other
+	// side.
+	Unanswered bool
+	// Silence is that of an established connection.
+	Silence silence
 }

@@ -19,6 +19,9 @@ func (a *Aggregator) tally(k rowKey, told *count.Row, proc uint32, now time.Time
 	r.now.established += told.Established
 	r.now.closing += told.Closing
 	r.now.synSent += told.SynSent
+	for i, n := range told.Silent {
+		r.now.silent[i] += n
+	}
 	for _, w := range told.Waits {
 		r.waits.add(now.Add(w.Left), w.Count)
 	}

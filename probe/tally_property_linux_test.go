@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/snattop/snattop/probe/count"
+	"github.com/snattop/snattop/probe/wire"
 )
 
 // What a counter tells and what a list shows add up in one aggregator: the
@@ -26,11 +27,21 @@ func TestTallyNextToAdd(t *testing.T) {
 				dest := byte(rapid.IntRange(1, 3).Draw(t, "dest"))
 				n := func(of string) uint32 { return uint32(rapid.IntRange(0, 4).Draw(t, of)) }
 				told := count.Row{Gauges: count.Gauges{Established: n("established"), Closing: n("closing"), SynSent: n("attempting")}}
+				for i, left := 0, told.Established; i < wire.SilentBuckets; i++ {
+					told.Silent[i] = uint32(rapid.IntRange(0, int(left)).Draw(t, "silent"))
+					left -= told.Silent[i]
+				}
 				told.Events.Opens = n("opens")
 				to := toward(dest)
 				a.tally(rowKey{a.owners.id(ownerKey{ns: 1}, false), protocolTCP, to.Addr(), to.Port()}, &told, 0, now)
 				g := want[dest]
-				want[dest] = gauges{g.established + told.Established, g.closing + told.Closing, g.synSent + told.SynSent, 0}
+				g.established += told.Established
+				g.closing += told.Closing
+				g.synSent += told.SynSent
+				for i, n := range told.Silent {
+					g.silent[i] += n
+				}
+				want[dest] = g
 				if !restarted {
 					opens[dest] += told.Events.Opens
 				}

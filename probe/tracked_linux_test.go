@@ -202,7 +202,8 @@ func TestKernelTracking(t *testing.T) {
 	tick := look()
 	flows := 0
 	for _, r := range w.v.rows {
-		if r.key.proto == protocolUDP && r.now == (gauges{established: 1}) && r.key.owner == pod.netns {
+		// Nobody answers: the gateway has no such ports.
+		if r.key.proto == protocolUDP && r.now == (gauges{established: 1, synSent: 1}) && r.key.owner == pod.netns {
 			flows++
 		}
 	}
@@ -245,6 +246,93 @@ func TestKernelTracking(t *testing.T) {
 	})
 }
 
+// A question that nobody answers is told apart from one that has its answer, also
+// when it goes to a private address: DNS mostly does. Both are flows, and neither
+// opens or closes by it.
+func TestKernelUnanswered(t *testing.T) {
+	t.Parallel()
+	host, pod := node(t)
+	dns, deaf := at("10.77.0.1:53"), at("10.77.0.1:5353")
+	var server int
+	insideNS(t, host, func() (err error) {
+		if server, err = bound(t, dns); err != nil {
+			return err
+		}
+		_, err = bound(t, deaf)
+		return err
+	})
+	w := newView(t, Config{Collector: CollectorDiag, Proc: nodeProc(t, host, pod), HostRoot: t.TempDir()})
+	w.look()
+	for _, to := range []netip.AddrPort{dns, deaf} {
+		pod.say("udp " + to.String())
+	}
+	check := func(what string, to netip.AddrPort, want gauges) {
+		t.Helper()
+		for key, id := range w.v.live {
+			if key.owner != pod.netns || key.proto != protocolUDP || key.dest != to {
+				continue
+			}
+			if now := w.v.rows[id].now; now != want || w.sums[key] != (events{opens: 1}) {
+				t.Errorf("%s: %s has %+v after %+v, want %+v", what, to, now, w.sums[key], want)
+			}
+			return
+		}
+		t.Errorf("%s: no row to %s (problems %q)", what, to, w.last.Problems)
+	}
+	w.look()
+	check("asked", dns, gauges{established: 1, synSent: 1})
+	check("asked", deaf, gauges{established: 1, synSent: 1})
+
+	var question [16]byte
+	_, from, err := unix.Recvfrom(server, question[:], 0)
+	if err == nil {
+		err = unix.Sendto(server, question[:], 0, from)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := w.look()
+	check("answered", dns, gauges{established: 1})
+	check("still not", deaf, gauges{established: 1, synSent: 1})
+	if len(tick.Rows) != 1 {
+		t.Errorf("told %+v, of which one has changed", tick.Rows)
+	}
+}
+
+// Whatever collects the sockets, the table of the node is told, with its bound.
+func TestKernelTableOfEveryCollector(t *testing.T) {
+	t.Parallel()
+	for _, c := range collectors() {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			host, pod := node(t)
+			pod.say("udp 10.77.0.1:53")
+			w := newView(t, Config{Collector: c, Proc: nodeProc(t, host, pod), HostRoot: t.TempDir()})
+			tick := w.look()
+			insideNS(t, host, func() error {
+				want := wire.Conntrack{NetNS: host.netns, HostNetwork: true, Count: 1, Max: number(t, "/proc/sys/net/netfilter/nf_conntrack_max")}
+				stat := statColumns(t, "insert_failed", "drop", "early_drop")
+				want.InsertFailed, want.Drop, want.EarlyDrop = stat[0], stat[1], stat[2]
+				if !slices.Contains(tick.Conntrack, want) {
+					t.Errorf("%+v, the kernel says %+v (problems %q)", tick.Conntrack, want, tick.Problems)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// bound is a UDP socket of the thread's namespace. Nothing is waited for without a bound.
+func bound(t *testing.T, at netip.AddrPort) (fd int, err error) {
+	t.Helper()
+	family, sa := sockaddr(at, false)
+	if fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return 0, err
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd, errors.Join(unix.Bind(fd, sa), unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 30}))
+}
+
 // addEntries puts entries into the tracking table of the thread's namespace.
 func addEntries(protocol uint8, from string, n int) error {
 	link, err := openNetlink(unix.NETLINK_NETFILTER)
@@ -255,8 +343,8 @@ func addEntries(protocol uint8, from string, n int) error {
 	for i := range n {
 		src := netip.AddrPortFrom(netip.MustParseAddr(from), uint16(1000+i))
 		entry := ctTuples(protocol, src, at("20.0.0.1:443"))
-		entry = nlAttr(entry, 3, binary.BigEndian.AppendUint32(nil, 0x18e)) // CTA_STATUS: confirmed, assured, seen reply, NAT done
-		entry = nlAttr(entry, 7, binary.BigEndian.AppendUint32(nil, 600))   // CTA_TIMEOUT
+		entry = ctStatusOf(entry, 0x18e)                                  // confirmed, assured, seen reply, NAT done
+		entry = nlAttr(entry, 7, binary.BigEndian.AppendUint32(nil, 600)) // CTA_TIMEOUT
 		const request, ack, create = 0x1, 0x4, 0x400
 		err := nlExchange(link, nlRequest(nfnlSubsysCtnetlink<<8, request|ack|create, entry), buf, func(uint16, []byte) error { return nil })
 		if err != nil {
