@@ -53,6 +53,9 @@ type question struct {
 // errIncomplete is told beside what was read of an answer that is not whole.
 var errIncomplete = errors.New("Google's answer is not complete") //nolint:staticcheck // ST1005: a name begins it
 
+// errUnsent is beside the reason why there is no answer at all.
+var errUnsent = errors.New("no answer")
+
 func (c *client) list(ctx context.Context, q question) ([]series, error) {
 	values := url.Values{
 		"filter":             {q.filter},
@@ -109,7 +112,7 @@ func (c *client) page(ctx context.Context, project string, values url.Values) (p
 	token.SetAuthHeader(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return page{}, fmt.Errorf("asking %s: %w", u.Host, err)
+		return page{}, fmt.Errorf("asking %s: %w: %w", u.Host, errUnsent, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	now := c.now()

@@ -45,7 +45,11 @@ func understand(err error, project, subject string) trouble {
 		problem.Sentence = fmt.Sprintf("Cloud Monitoring's answer about %s of project %s is too long to read: figures may be missing", subject, project)
 		return trouble{problem: problem}
 	}
-	if words, ok := poll.Network(err); ok {
+	words, ok := poll.Network(err)
+	if !ok && errors.Is(err, errUnsent) {
+		words, ok = "the request could not be sent; is HTTPS_PROXY right?", true
+	}
+	if ok {
 		problem.Sentence = fmt.Sprintf("Cloud Monitoring cannot be reached: %s; it is asked again in a minute", words)
 		return trouble{problem: problem, stop: true}
 	}
