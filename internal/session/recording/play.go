@@ -71,8 +71,13 @@ func (p *Player) Run(ctx context.Context, sink session.Sink) error {
 			sink.Put(session.Event{Time: last, Problem: &text})
 			return nil
 		}
-		if p.speed > 0 && !last.IsZero() && e.Time.After(last) {
-			if err := p.wait(ctx, time.Duration(float64(min(e.Time.Sub(last), time.Minute))/p.speed)); err != nil {
+		// What was told before the recording was begun is where it starts from.
+		from := last
+		if r.made.After(from) && !last.IsZero() {
+			from = r.made
+		}
+		if p.speed > 0 && !from.IsZero() && e.Time.After(from) {
+			if err := p.wait(ctx, time.Duration(float64(min(e.Time.Sub(from), time.Minute))/p.speed)); err != nil {
 				return err
 			}
 		}
@@ -105,6 +110,8 @@ type reader struct {
 	zip    *zstd.Decoder
 	frames *wire.FrameReader
 	mode   cbor.DecMode
+	// made is when the recording was begun.
+	made time.Time
 }
 
 func newReader(r io.Reader) (*reader, error) {
@@ -139,6 +146,7 @@ func (r *reader) header() error {
 	if h.Format != FormatVersion {
 		return fmt.Errorf("%w: format %d, made by %.60q; this program plays format %d", ErrFormat, h.Format, h.Program, FormatVersion)
 	}
+	r.made = h.Made
 	return nil
 }
 
