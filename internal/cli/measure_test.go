@@ -123,7 +123,7 @@ func TestMeasure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				pic, took, err := measure(t.Context(), session.New(session.Options{}), c.src, window)
+				pic, took, err := measure(t.Context(), session.New(session.Options{}), c.src, window, nil)
 				if passed := time.Since(began); passed != c.passed {
 					t.Errorf("%s passed, want %s", passed, c.passed)
 				}
@@ -147,7 +147,7 @@ func TestMeasureIsInterrupted(t *testing.T) {
 			streaming(sink, "a")
 			<-ctx.Done()
 			return ctx.Err()
-		}), time.Minute)
+		}), time.Minute, nil)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
@@ -163,7 +163,7 @@ func TestMeasureSeesNoNode(t *testing.T) {
 				tell(sink, session.Event{Problem: &problem})
 				<-ctx.Done()
 				return ctx.Err()
-			}), time.Second)
+			}), time.Second, nil)
 			if err != nil || pic == nil || len(pic.Nodes) != 0 || pic.Problem != problem {
 				t.Errorf("%+v, %v", pic, err)
 			}

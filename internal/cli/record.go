@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +20,14 @@ func newRecord(o *options) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "record -o FILE", Short: "Record without a screen, for replay and report", Args: cobra.NoArgs,
+		Long: `record writes for --duration what 'snattop replay' and 'snattop report --source'
+read.
+
+With --until-busy it waits for a burst first, as report does. The file then
+begins with what a replay starts from: the state before the burst, and the five
+minutes up to it, which a replay shows at once.`,
+		Example: `  snattop record -o sick.snattop
+  snattop record -o job.snattop -n batch --until-busy --duration 3m`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("name the file: snattop record -o FILE")
@@ -34,11 +43,16 @@ func newRecord(o *options) *cobra.Command {
 	fs.Lookup("output").Annotations = map[string][]string{noDefault: {}}
 	fs.StringVar(&f.source, "source", f.source, "live or local")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to record, from when every node is reached")
+	addBusy(fs, &f.untilBusy, "record")
 	return cmd
 }
 
-func runRecord(ctx context.Context, o *options, f reportFlags, file string) (err error) {
+func runRecord(ctx context.Context, o *options, f reportFlags, file string) error {
 	opts, err := o.session()
+	if err != nil {
+		return err
+	}
+	wait, err := o.waiting(f, "recording", "recorded")
 	if err != nil {
 		return err
 	}
@@ -46,18 +60,45 @@ func runRecord(ctx context.Context, o *options, f reportFlags, file string) (err
 	if err != nil {
 		return err
 	}
+	return o.record(ctx, session.New(opts), src, f.duration, file, wait)
+}
+
+// record writes what a source tells to a file: from now on, or from the burst
+// that is waited for.
+func (o *options) record(ctx context.Context, s *session.Session, src session.Source, duration time.Duration, file string, wait *waiting) (err error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return fmt.Errorf("creating the recording: %w", err)
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	w, err := recording.NewWriter(out, "snattop "+o.version, time.Now())
-	if err != nil {
+	rec := recorder{out: out, program: "snattop " + o.version}
+	if wait == nil {
+		if err := rec.begin(); err != nil {
+			return errors.Join(err, out.Close())
+		}
+		src = recording.Tee(src, rec.w)
+	} else {
+		held := newLead(src)
+		src = held
+		wait.begin = func() error {
+			if err := rec.begin(); err != nil {
+				return err
+			}
+			return held.begin(rec.w)
+		}
+	}
+	defer func() {
+		err = join(err, out.Close())
+		if rec.w == nil {
+			// Nobody is to take an empty file for a recording.
+			err = join(err, os.Remove(file))
+		}
+	}()
+	pic, window, err := measure(ctx, s, src, duration, wait)
+	if rec.w == nil {
 		return err
 	}
-	pic, window, err := measure(ctx, session.New(opts), recording.Tee(src, w), f.duration)
 	// What was recorded before an interruption stays.
-	if cerr := w.Close(); cerr != nil {
+	if cerr := rec.w.Close(); cerr != nil {
 		return errors.Join(err, cerr)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -67,6 +108,18 @@ func runRecord(ctx context.Context, o *options, f reportFlags, file string) (err
 		fmt.Fprintf(o.streams.Err, "recorded %d nodes for %.0f s to %s\n", len(pic.Nodes), window.Seconds(), file)
 	}
 	return nil
+}
+
+// recorder makes the writer when the time has come.
+type recorder struct {
+	out     io.Writer
+	program string
+	w       *recording.Writer
+}
+
+func (r *recorder) begin() (err error) {
+	r.w, err = recording.NewWriter(r.out, r.program, time.Now())
+	return err
 }
 
 // splitPod splits "namespace/name"; a bare name is in the namespace given.

@@ -19,6 +19,7 @@ import (
 type reportFlags struct {
 	output, source string
 	duration       time.Duration
+	untilBusy      busyFlag
 }
 
 // How long a report waits before its window begins.
@@ -37,13 +38,22 @@ func newReport(o *options) *cobra.Command {
 		Use: "report", Short: "Measure once and print a report", Args: cobra.NoArgs,
 		Long: `report measures for --duration and prints what it found: worst node, pod and
 destination first. Exit codes: 0 healthy, 1 the tool failed, 2 wrong usage,
-3 a problem was found, 4 it could not tell.`,
+3 a problem was found, 4 it could not tell.
+
+With --until-busy it waits for a burst first, on what --node, --namespace and
+--pod select: a pod of a Job or CronJob that opens connections, a pod or a node
+with far more connections or opens a second than while quiet, or a node that
+lacks ports already. No burst in time is exit code 4.`,
+		Example: `  snattop report -o json --duration 10s
+  snattop report -n batch --until-busy          wait up to an hour
+  snattop report --node node3 --until-busy=30m`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runReport(cmd.Context(), o, f) },
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&f.output, "output", "o", f.output, "table or json")
 	fs.StringVar(&f.source, "source", f.source, "live, local, or a recording's FILE")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to measure, from when every node is reached")
+	addBusy(fs, &f.untilBusy, "measure")
 	return cmd
 }
 
@@ -55,6 +65,10 @@ func runReport(ctx context.Context, o *options, f reportFlags) error {
 	if f.duration < time.Second || f.duration > time.Hour {
 		return usage("--duration %s: use 1s to 1h", f.duration)
 	}
+	wait, err := o.waiting(f, "measuring", "measured")
+	if err != nil {
+		return err
+	}
 	src, err := o.reportSource(ctx, f)
 	if err != nil {
 		return err
@@ -63,7 +77,7 @@ func runReport(ctx context.Context, o *options, f reportFlags) error {
 	if err != nil {
 		return err
 	}
-	pic, window, err := measure(ctx, session.New(opts), src, f.duration)
+	pic, window, err := measure(ctx, session.New(opts), src, f.duration, wait)
 	if err != nil {
 		return err
 	}
@@ -126,70 +140,123 @@ func (o *options) reportSource(ctx context.Context, f reportFlags) (session.Sour
 	}
 }
 
-// measure runs a source until its nodes are reached and the window has passed,
-// and returns the last picture once the source has cleaned up behind itself.
-func measure(ctx context.Context, s *session.Session, src session.Source, duration time.Duration) (*session.Snapshot, time.Duration, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// measure runs a source until its nodes are reached (or, where wait is given,
+// until a burst is seen) and the window has passed, and returns the last
+// picture once the source has cleaned up behind itself.
+func measure(ctx context.Context, s *session.Session, src session.Source, duration time.Duration, wait *waiting) (*session.Snapshot, time.Duration, error) {
+	running, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.FocusAll()
+	if wait == nil {
+		s.FocusAll()
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, src) }()
+	go func() { ended <- s.Run(running, src) }()
+	stop := func() error {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	}
 
 	giveUp := time.NewTimer(maxReach)
 	defer giveUp.Stop()
 	empty := time.NewTimer(maxEmpty)
 	defer empty.Stop()
 	blind := false
-	var window <-chan time.Time
+	// hurry shortens the wait for nodes when the source has said what is wrong.
+	hurry := func(pic *session.Snapshot) {
+		if len(pic.Nodes) == 0 && pic.Problem != "" && !blind {
+			blind = true
+			empty.Reset(maxBlind)
+		}
+	}
+	var window, bound, look <-chan time.Time
 	var began time.Time
 	start := func() {
 		if window == nil {
+			if wait != nil {
+				// What processes hold is asked for while it is wanted.
+				s.FocusAll()
+			}
 			began = time.Now()
 			window = time.After(duration)
 		}
 	}
+	waits := func() bool { return wait != nil && window == nil }
+	if wait != nil {
+		wait.announce()
+		timer := time.NewTimer(wait.bound)
+		defer timer.Stop()
+		bound = timer.C
+	}
+	// A recording has been read, or the source has failed.
+	last := func(err error) (*session.Snapshot, time.Duration, error) {
+		if waits() {
+			return nil, 0, wait.ended(ctx, err)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		pic := s.Snapshot()
+		return pic, pic.Time.Sub(pic.Started), nil
+	}
 	for {
 		select {
 		case err := <-ended:
-			// A recording has been read, or the source has failed.
-			pic := s.Snapshot()
-			if err != nil {
-				return nil, 0, err
-			}
-			return pic, pic.Time.Sub(pic.Started), nil
+			return last(err)
 		case <-giveUp.C:
-			start()
+			if !waits() {
+				start()
+			} else if err := wait.blind(s.Snapshot()); err != nil {
+				return nil, 0, join(err, stop())
+			}
+		case <-bound:
+			if waits() {
+				return nil, 0, join(wait.noBurst(), stop())
+			}
+		case <-look:
+			look = nil
+			pic := s.Snapshot()
+			hurry(pic)
+			if why := wait.burst.look(pic); why != "" {
+				if err := wait.found(why, duration); err != nil {
+					return nil, 0, join(err, stop())
+				}
+				start()
+			}
 		case <-window:
 			pic, took := s.Snapshot(), time.Since(began)
-			cancel()
-			if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			if err := stop(); err != nil {
 				return nil, 0, err
 			}
 			return pic, took, nil
 		case <-empty.C:
-			if pic := s.Snapshot(); len(pic.Nodes) == 0 {
-				cancel()
-				if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			pic := s.Snapshot()
+			switch {
+			case len(pic.Nodes) > 0:
+			case waits():
+				return nil, 0, join(wait.blind(pic), stop())
+			default:
+				if err := stop(); err != nil {
 					return nil, 0, err
 				}
 				return pic, 0, nil
 			}
 		case _, more := <-s.Changed():
-			pic := s.Snapshot()
-			if more && window == nil && settled(pic) {
-				start()
-			}
-			if len(pic.Nodes) == 0 && pic.Problem != "" && !blind {
-				blind = true
-				empty.Reset(maxBlind)
-			}
-			if !more {
+			switch {
+			case !more:
 				// The end is told by ended as well.
-				pic = s.Snapshot()
-				if err := <-ended; err != nil {
-					return nil, 0, err
+				return last(<-ended)
+			case !waits():
+				pic := s.Snapshot()
+				if settled(pic) {
+					start()
 				}
-				return pic, pic.Time.Sub(pic.Started), nil
+				hurry(pic)
+			case look == nil:
+				// An hour of pictures is dear: some a second are enough.
+				look = time.After(lookEvery)
 			}
 		}
 	}
