@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
@@ -125,6 +126,8 @@ type Node struct {
 	Handovers []Handover `json:"handovers"`
 	// ProbeCPU is what the probe costs its node.
 	ProbeCPU *float64 `json:"probe_cpu_ms_per_second"`
+	// CrossCheck is what sockets, connection tracking and the cloud count.
+	CrossCheck CrossCheck `json:"cross_check"`
 	// Levels is nil in reports of versions that did not tell it.
 	Levels *Levels `json:"levels"`
 }
@@ -200,26 +203,33 @@ type Process struct {
 	Established int    `json:"established"`
 }
 
-// Finding is a conclusion with its evidence.
+// Finding is a conclusion with its evidence. Confidence is how sure a cause is:
+// "low", "medium" or "high", and empty for findings of other kinds.
 type Finding struct {
-	ID       string     `json:"id"`
-	Severity string     `json:"severity"`
-	Subject  string     `json:"subject"`
-	Summary  string     `json:"summary"`
-	Evidence []Evidence `json:"evidence"`
-	Remedies []Remedy   `json:"remedies"`
+	ID         string     `json:"id"`
+	Severity   string     `json:"severity"`
+	Confidence string     `json:"confidence"`
+	Subject    string     `json:"subject"`
+	Summary    string     `json:"summary"`
+	Evidence   []Evidence `json:"evidence"`
+	Remedies   []Remedy   `json:"remedies"`
 }
 
 // Evidence is a command and what it printed.
 type Evidence struct {
 	Command string `json:"command"`
 	Output  string `json:"output"`
+	// Text says what it shows; Basis is whether its figures were counted on the
+	// node, estimated from that, or measured by the cloud.
+	Text  string `json:"text"`
+	Basis string `json:"basis"`
 }
 
-// Remedy is a sentence and a command to copy.
+// Remedy is a sentence and a command to copy, with what to mind before.
 type Remedy struct {
 	Text    string `json:"text"`
 	Command string `json:"command"`
+	Warning string `json:"warning"`
 }
 
 // Filter narrows a report. Empty fields let everything through.
@@ -255,21 +265,25 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	}
 	var owners []row
 	verdicts := make(map[string]int, len(s.Nodes))
+	diagnoses := make(map[string]*runbook.Diagnosis, len(s.Nodes))
 	for _, n := range s.Nodes {
 		if !f.node(n) {
 			continue
 		}
 		verdicts[n.Name] = n.Verdict.Rank()
-		r.Nodes = append(r.Nodes, node(n))
+		d := runbook.Diagnose(s, n)
+		diagnoses[n.Name] = d
+		one := node(n)
+		one.CrossCheck = crossCheck(s, n)
+		r.Nodes = append(r.Nodes, one)
 		for _, o := range n.Owners {
 			if f.owner(o) {
 				owners = append(owners, row{o, n})
 			}
 		}
-		if finding, ok := findingOf(n); ok {
-			r.Findings = append(r.Findings, finding)
-		}
+		r.Findings = append(r.Findings, findings(n, d)...)
 	}
+	r.Findings = append(worstFirst(r.Findings), cloudFindings(s)...)
 	for _, u := range s.Loss.NodesUnseen {
 		if _, ok := verdicts[u.Node]; ok {
 			r.Loss.NodesUnseen = append(r.Loss.NodesUnseen, Unseen{Node: u.Node, Reason: u.Reason})
@@ -282,7 +296,7 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 			cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Node, b.Node))
 	})
 	for _, o := range owners {
-		r.Pods = append(r.Pods, pod(o.node, o.Owner))
+		r.Pods = append(r.Pods, pod(o.node, o.Owner, diagnoses[o.node.Name]))
 		for _, d := range o.Dests {
 			r.Destinations = append(r.Destinations, destination(o.node, o.Owner, d))
 		}
@@ -360,9 +374,13 @@ func node(n *session.Node) Node {
 	if n.Budget.Known() {
 		out.Ports.Budget = ptr(n.Budget.Ports)
 	}
+	if n.Measured != nil {
+		out.Ports.MeasuredUsed = n.Measured.TCP.Used
+	}
 	if n.LastTick.IsZero() {
 		return out
 	}
+	out.SecondsToFull = secondsToFull(n)
 	out.Ports.Bounds = bounds(n.Ports)
 	out.EstablishedPublic, out.SynSentPublic, out.Cooling = ptr(n.EstablishedPublic), attempts(n, n.SynSentPublic), ptr(n.Cooling)
 	out.OpensPerSecond, out.FailedPerSecond = ptr(round(n.OpensPerSecond)), attempts(n, round(n.FailedPerSecond))
@@ -376,14 +394,13 @@ func node(n *session.Node) Node {
 	return out
 }
 
-func pod(n *session.Node, o *session.Owner) Pod {
+func pod(n *session.Node, o *session.Owner, d *runbook.Diagnosis) Pod {
 	return Pod{
 		Node: o.Node, Namespace: o.Namespace, Name: o.Name, UID: o.UID,
 		Owner: Workload{Kind: o.Workload.Kind, Name: o.Workload.Name}, HostNetwork: o.HostNetwork,
 		Ports: bounds(o.Ports), EstablishedPublic: o.EstablishedPublic, SynSentPublic: attempts(n, o.SynSentPublic), Cooling: o.Cooling,
 		OpensPerSecond: round(o.OpensPerSecond), ClosesPerSecond: round(o.ClosesPerSecond), FailedPerSecond: attempts(n, round(o.FailedPerSecond)),
-		// Causes have not been looked for: that is another thing than none.
-		Cause: "unknown", Levels: levels(n, o.Levels),
+		Cause: causeOf(d, o), Levels: levels(n, o.Levels),
 	}
 }
 
@@ -402,29 +419,6 @@ func destination(n *session.Node, o *session.Owner, d *session.Dest) Destination
 		out.Processes = append(out.Processes, Process{PID: p.PID, Command: p.Command, Container: p.Container, Established: p.Established})
 	}
 	return out
-}
-
-// findingOf says in one finding what a node's verdict says, when it is bad.
-func findingOf(n *session.Node) (Finding, bool) {
-	var severity string
-	switch n.Verdict {
-	case snat.Exhausted:
-		severity = "critical"
-	case snat.Pressured, snat.NotSNAT:
-		severity = "warning"
-	case snat.Healthy, snat.Unknown:
-		return Finding{}, false
-	default:
-		return Finding{}, false
-	}
-	f := Finding{
-		ID: "snat." + string(n.Verdict), Severity: severity, Subject: "node/" + n.Name,
-		Summary: Sentence(n), Evidence: []Evidence{}, Remedies: []Remedy{},
-	}
-	for _, why := range n.Why {
-		f.Evidence = append(f.Evidence, Evidence{Command: "snattop report --node " + n.Name, Output: why})
-	}
-	return f, true
 }
 
 func bounds(p snat.Ports) Bounds {

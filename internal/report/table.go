@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -46,7 +47,7 @@ func Table(w io.Writer, r *Report) error {
 		return fmt.Errorf("laying out the report: %w", err)
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s: %s\n", f.Severity, f.Summary)
+		finding(&b, f)
 	}
 	handedOver(&b, r)
 	if l := r.Loss; l.EventsLost+l.DestinationsDropped > 0 || len(l.NodesUnseen) > 0 {
@@ -89,6 +90,26 @@ func destinations(t io.Writer, r *Report) {
 	}
 	more(t, len(r.Destinations))
 	fmt.Fprintln(t)
+}
+
+// finding writes a conclusion; of a cause also the first thing to do and the
+// first command. The JSON document holds all of them, with the evidence.
+func finding(w io.Writer, f Finding) {
+	cause, isCause := strings.CutPrefix(f.ID, "cause.")
+	if !isCause {
+		fmt.Fprintf(w, "%s: %s\n", f.Severity, f.Summary)
+		return
+	}
+	fmt.Fprintf(w, "%s: %s, confidence %s: %s\n", f.Severity, cause, f.Confidence, f.Summary)
+	for i, r := range f.Remedies {
+		if i == 0 || r.Command != "" {
+			fmt.Fprintf(w, "    do: %s\n", r.Text)
+		}
+		if r.Command != "" {
+			fmt.Fprintf(w, "    $ %s\n", r.Command)
+			return
+		}
+	}
 }
 
 // handedOver tells where numbers have a gap, and why.

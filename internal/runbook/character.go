@@ -13,6 +13,11 @@ import (
 // near it.
 const shortLife = 16384 * time.Millisecond
 
+// steadily is for how long connections must have been opened without closing
+// any to be called leaked although they seem in use: keep-alives look like use,
+// and a pool is filled sooner.
+const steadily = 45 * time.Second
+
 // leastEnded is how many connections must have ended before their lives are
 // spoken of.
 const leastEnded = 10
@@ -111,7 +116,7 @@ func (s *scene) leakOf(t *tenant) finding {
 	switch {
 	case g.sustained && g.stopped() && !s.capped(t):
 		return finding{state: RuledOut, why: sentence("what it has open stopped growing by itself %s ago, at %s", span(g.stood), num(g.to))}
-	case g.sustained && g.stopped() && used:
+	case g.sustained && g.stopped() && used && !(kept && g.took >= steadily):
 		return finding{state: RuledOut, why: sentence("what it has open is in use: %s of %s were silent for a minute", num(silent), num(old))}
 	case g.sustained:
 		f := finding{state: Found, confidence: Medium, why: growthText(g), evidence: s.leakEvidence(t, g, silent, old, seen)}
@@ -182,7 +187,7 @@ func (s *scene) leakEvidence(t *tenant, g growth, silent, old int, seen bool) []
 	}
 	list := []Evidence{count}
 	if g.to > g.from {
-		list = append(list, Evidence{Text: growthText(g), Basis: Counted, Command: "the same every minute", Output: sentence("%s … %s", num(g.from), num(g.to))})
+		list = append(list, Evidence{Text: growthText(g), Basis: Counted, Command: "while sleep 60; do " + count.Command + "; done", Output: sentence("%s … %s", num(g.from), num(g.to))})
 	}
 	switch {
 	case seen:

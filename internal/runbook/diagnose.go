@@ -114,9 +114,15 @@ func (d *Diagnosis) In(state State) []Answer {
 }
 
 // part is 0 for a cause that explains the state of the node and 1 for one that
-// has little part in it: a trickle of short connections beside a leak.
+// has little part in it (a trickle of short connections beside a leak) or that
+// nobody has seen at work (a cut before the watch began).
 func (d *Diagnosis) part(a *Answer) int {
-	if d.scene == nil || a.Cause != Leak && a.Cause != NoPooling {
+	switch {
+	case d.scene == nil:
+		return 0
+	case a.Cause == AllocationHalved && a.Confidence == Low:
+		return 1
+	case a.Cause != Leak && a.Cause != NoPooling:
 		return 0
 	}
 	sum := 0

@@ -32,7 +32,7 @@ func (s *scene) halved() Answer {
 	}
 	before := int(float64(pool) / (1 + justBeyond))
 	was := snat.AzureLBDefault(before, s.ips())
-	if was <= s.budget || float64(s.peak()) >= snat.PressuredAt*float64(was) {
+	if snat.AzureLBDefault(pool, s.ips()) != s.budget || was <= s.budget || float64(s.peak()) >= snat.PressuredAt*float64(was) {
 		return Answer{State: RuledOut, Summary: sentence("the budget has been %s since the watch began, and %s is no number at which it drops", s.budgetText(), plural(pool, "node"))}
 	}
 	return Answer{

@@ -35,13 +35,10 @@ func (s *scene) hot() Answer {
 	return Answer{
 		State: Found, Confidence: sure, Subject: t.title(), Owners: who, Dest: t.Dest,
 		Summary: sentence("%s of the ports in use go to one destination, %s; they are %s's, %s", percent(share), t.title(), spoken(who), known),
-		Evidence: append([]Evidence{
-			{
-				Text: sentence("%s has %s open and about %s cooling; every other destination together about %s", t.title(), num(t.open), num(t.cooling), num(all-t.ports())), Basis: Estimated,
-				Command: "ss -Htan dst " + ssAddress(t.Dest) + " | wc -l, in each namespace", Output: num(t.open + t.trying + t.timeWait),
-			},
-			{Text: "a balancer gives one port to many connections as long as their destinations differ: towards one destination each needs its own", Basis: Counted},
-		}, s.pressureEvidence()...),
+		Evidence: append([]Evidence{{
+			Text: sentence("%s has %s open and about %s cooling; every other destination together about %s", t.title(), num(t.open), num(t.cooling), num(all-t.ports())), Basis: Estimated,
+			Command: "ss -Htan dst " + ssAddress(t.Dest) + " | wc -l # in each network namespace", Output: num(t.open + t.trying + t.timeWait),
+		}}, s.pressureEvidence()...),
 	}
 }
 
