@@ -2,12 +2,16 @@ package azure
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -96,7 +100,7 @@ func explain(about, doing, remedy string, err error) trouble {
 	case errors.Is(err, errNotJSON), errors.Is(err, errTooLarge), errors.Is(err, errTooMany), errors.Is(err, errElsewhere):
 		return say("%s; asked again later", innermost(err))
 	default:
-		return say("%s: check the way to Azure, a proxy for example; asked again shortly", text(innermost(err).Error()))
+		return say("%s: check the way to Azure, a proxy for example; asked again shortly", network(err))
 	}
 }
 
@@ -109,6 +113,35 @@ func innermost(err error) error {
 			return err
 		}
 		err = inner
+	}
+}
+
+// network says what was wrong with a connection. Errors of other kinds are not
+// repeated: that of a proxy's address holds its password, and one of an answer
+// may hold what was sent.
+func network(err error) string {
+	var (
+		lookup    *net.DNSError
+		number    syscall.Errno
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &lookup):
+		return text(lookup.Error())
+	case errors.As(err, &number):
+		return text(number.Error())
+	case errors.As(err, &authority):
+		return "the certificate is of an authority that is not trusted here"
+	case errors.As(err, &host):
+		return "the certificate is for another host"
+	case errors.As(err, &invalid):
+		return "the certificate is not valid"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "the connection ended early"
+	default:
+		return "the request failed"
 	}
 }
 
