@@ -5,7 +5,7 @@ import "math"
 // candidate is a figure that may speak for the whole.
 type candidate struct {
 	// node is false for a workload's.
-	node bool
+	node        bool
 	what, whose string
 	figure      *Figure
 	estimated   bool

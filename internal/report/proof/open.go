@@ -13,6 +13,7 @@ import (
 	"github.com/snattop/snattop/internal/report"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/session/recording"
+	"github.com/snattop/snattop/internal/snat"
 )
 
 // maxReport bounds a report that is read, in bytes: one of a thousand nodes
@@ -57,6 +58,19 @@ func Open(ctx context.Context, path string, opts session.Options) (*Input, error
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &Input{File: path, Report: rep}, nil
+}
+
+// CompareInputs compares two files, and says what is wrong with them as well.
+// Timers that are set replace those of the providers.
+func CompareInputs(before, after *Input, timers snat.Timers) *Comparison {
+	c := CompareWith(before.Report, after.Report, timers)
+	c.Before.File, c.After.File = text(before.File), text(after.File)
+	for _, in := range []*Input{after, before} {
+		if in.Problem != "" {
+			c.Cautions = append([]Caution{{Text: in.Problem}}, c.Cautions...)
+		}
+	}
+	return c
 }
 
 // howToMake is what to do about a file that is neither.
