@@ -78,6 +78,14 @@ func (t *ownerTable) setIPs(id uint32, ips []netip.Addr) {
 	e.dirty = true
 }
 
+// setLocalPorts replaces how many local ports an owner has to connect from.
+func (t *ownerTable) setLocalPorts(id, n uint32) {
+	if e := t.byID[id]; e != nil && e.wire.LocalPorts != n {
+		e.wire.LocalPorts = n
+		e.dirty = true
+	}
+}
+
 // untold makes every owner be told again.
 func (t *ownerTable) untold() {
 	for _, e := range t.byID {

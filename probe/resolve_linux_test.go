@@ -17,7 +17,7 @@ func deskSampler(t *testing.T, proc string) *sampler {
 		cfg: Config{Scope: ScopeNode, Proc: proc}, list: newProcessList(proc), agg: NewAggregator(0), procs: newProcTable(),
 		nsIDs: map[uint64]uint32{7: 1}, memory: map[uint32]nsMemory{}, waiting: map[uint64]uint64{}, hostNS: 7, selfNS: 7,
 		cgroups: &cgroupIndex{byID: map[uint64]CgroupOwner{}}, addrs: newAddressBook(), tracked: newTrackedReader(newTupleKeys()),
-		silence: newSilences(),
+		silence: newSilences(), ports: newPortBook(func() (uint32, error) { return 0, nil }),
 	}
 	return s
 }

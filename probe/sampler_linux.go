@@ -41,6 +41,7 @@ type sampler struct {
 	ct      *conntrackReader
 	scans   scanLimit
 	silence *silences
+	ports   *portBook
 
 	// waiting holds the sockets of the host's namespace whose holder is not
 	// known yet.
@@ -61,7 +62,7 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 		cfg: cfg, list: newProcessList(cfg.Proc), cgroups: newCgroupIndex(cfg.HostRoot),
 		agg: NewAggregator(cfg.MaxRows), procs: newProcTable(), keys: newTupleKeys(),
 		nsIDs: make(map[uint64]uint32), memory: make(map[uint32]nsMemory), waiting: make(map[uint64]uint64),
-		people: newPeople(), silence: newSilences(),
+		people: newPeople(), silence: newSilences(), ports: newPortBook(readLocalPorts),
 	}
 	if cfg.FocusAll {
 		s.agg.SetFocus(wire.Focus{All: true})
@@ -187,6 +188,7 @@ func (s *sampler) finish(ctx context.Context, now time.Time, elapsed time.Durati
 	case n > 1:
 		s.problems.text(fmt.Sprintf("%d processes hide their namespaces from us", n))
 	}
+	s.localPorts(ctx, now, spaces)
 	tick := s.agg.finish(now, elapsed, s.procs)
 	tick.Conntrack = s.conntrack(ctx, now, spaces, tick.Full)
 	tick.Sources = s.sources(tick.Full)
