@@ -36,6 +36,7 @@ const usage = `usage: ground COMMAND [options]
                apply one of the embedded manifests
   delete MANIFEST [NAME=VALUE ...]
                delete the objects of one
+  azure        answer like Azure for it; prints the URL for --azure-endpoint
   enter NODE COMMAND ...
                run a command in a node's namespaces
 `
@@ -131,6 +132,8 @@ func attached(ctx context.Context, g *ground.Ground, command string, args []stri
 			return g.Delete(ctx, manifest)
 		}
 		return g.Apply(ctx, manifest)
+	case "azure":
+		return serveAzure(ctx, g, args)
 	case "enter":
 		if len(args) < 2 {
 			return errors.New("enter needs a node and a command")
