@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func (o *opened) pair(t *testing.T, addr string) (client, accepted int, at netip
 			o.fds = append(o.fds, accepted)
 			return client, accepted, at
 		}
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			t.Fatal(err)
 		}
 	}

@@ -279,7 +279,15 @@ func TestKernelUnanswered(t *testing.T) {
 		}
 		t.Errorf("%s: no row to %s (problems %q)", what, to, w.last.Problems)
 	}
-	w.look()
+	w.until("both are tracked", func() bool { // the neighbour is looked up first
+		flows := 0
+		for key := range w.v.live {
+			if key.owner == pod.netns && key.proto == protocolUDP {
+				flows++
+			}
+		}
+		return flows == 2
+	})
 	check("asked", dns, gauges{established: 1, synSent: 1})
 	check("asked", deaf, gauges{established: 1, synSent: 1})
 
@@ -306,7 +314,7 @@ func TestKernelTableOfEveryCollector(t *testing.T) {
 		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
 			host, pod := node(t)
-			pod.say("udp 10.77.0.1:53")
+			insideNS(t, host, func() error { return addEntries(protocolUDP, "10.88.0.9", 1) })
 			w := newView(t, Config{Collector: c, Proc: nodeProc(t, host, pod), HostRoot: t.TempDir()})
 			tick := w.look()
 			insideNS(t, host, func() error {
