@@ -62,7 +62,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.privateCIDRs, "private-cidr", nil, "range that uses no SNAT port, such as a peered network (repeatable)")
 	fs.IntVar(&o.snatPorts, "snat-ports", 0, "SNAT ports that each node has (default: from the provider's table)")
 	fs.StringVar(&o.provider, "provider", "auto", "what translates addresses: auto, azure-lb, azure-natgw, gcp-nat or aws-natgw")
-	fs.StringVar(&o.cloud, "cloud", "auto", "auto: read what the cloud measures, where its credentials allow; off: ask no cloud")
+	fs.StringVar(&o.cloud, "cloud", cloudAuto, "auto: read what the cloud measures, where its credentials allow; off: ask no cloud")
 	fs.StringVar(&o.azureEndpoint, "azure-endpoint", "", "Azure Resource Manager other than the public cloud's (https, or http on this host)")
 	fs.DurationVar(&o.timers.FIN, "hold", 0, "how long a port is held after a connection has closed (default: the provider's)")
 	fs.DurationVar(&o.timers.Reset, "hold-reset", 0, "the same after a reset (default: the provider's)")
@@ -89,8 +89,8 @@ func (o *options) complete() error {
 	if o.interval < 100*time.Millisecond || o.interval > time.Minute {
 		return usage("--interval %s: use 100ms to 1m", o.interval)
 	}
-	if o.cloud != "auto" && o.cloud != "off" {
-		return usage("--cloud %q: use auto or off", o.cloud)
+	if err := o.checkCloud(); err != nil {
+		return err
 	}
 	if err := o.checkTimers(); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (o *options) session() (session.Options, error) {
 	if o.snatPorts > 0 {
 		// With auto the provider is not known yet; the budget's note tells then.
 		if err := snat.CheckPorts(provider, o.snatPorts); err != nil {
-			return session.Options{}, usage("--snat-ports: %w", err)
+			return session.Options{}, usage("%w", err)
 		}
 	}
 	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers, Remember: true}, nil
@@ -182,6 +182,6 @@ func (o *options) live() live.Options {
 	return live.Options{
 		Namespace: *o.kube.Namespace, DebugNamespace: o.debugNamespace,
 		Image: o.image, ProbeImage: o.probeImage, PullSecret: o.pullSecret,
-		Collector: o.collector, Interval: o.interval, Nodes: nodes, MaxNodes: o.maxNodes, Pods: o.pods,
+		Cloud: o.watcher(), Collector: o.collector, Interval: o.interval, Nodes: nodes, MaxNodes: o.maxNodes, Pods: o.pods,
 	}
 }
