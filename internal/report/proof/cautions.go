@@ -56,7 +56,27 @@ func (p *pairing) aboutSides(c *Comparison) []Caution {
 	if gone, fresh := countNodes(c); gone+fresh > 0 {
 		say("%d nodes are gone and %d are new: load may have moved between nodes", gone, fresh)
 	}
+	if n := neverSeen(c); n > 0 {
+		say("%s, on neither side: nothing is said of what runs there", unseenNodes(n))
+	}
 	return out
+}
+
+func neverSeen(c *Comparison) int {
+	n := 0
+	for i := range c.Nodes {
+		if !c.Nodes[i].decides {
+			n++
+		}
+	}
+	return n
+}
+
+func unseenNodes(n int) string {
+	if n == 1 {
+		return "1 node was not seen"
+	}
+	return number(float64(n)) + " nodes were not seen"
 }
 
 func countNodes(c *Comparison) (gone, fresh int) {

@@ -55,30 +55,27 @@ type pairing struct {
 func (p *pairing) rows(c *Comparison) {
 	for _, name := range keysOf(p.before.nodeRows, p.after.nodeRows) {
 		b, a := p.before.nodeRows[name], p.after.nodeRows[name]
-		n := Node{Name: name, Row: p.row(b, a), decides: true}
-		see, saw := p.before.nodes[name], p.after.nodes[name]
-		if b != nil && a != nil {
-			n.decides = !see.foreign || !saw.foreign
-			n.Measured = pairOf(b.measured, a.measured)
-			n.Budget = pairOf(see.budget, saw.budget)
-		} else if b != nil {
-			n.Measured, n.Budget, n.decides = pairOf(b.measured, nil), pairOf(see.budget, nil), !see.foreign
-		} else {
-			n.Measured, n.Budget, n.decides = pairOf(nil, a.measured), pairOf(nil, saw.budget), !saw.foreign
-		}
+		n := Node{Name: name, Row: p.row(b, a), Measured: pairOf(measuredOf(b), measuredOf(a)), Budget: pairOf(p.before.budget(name), p.after.budget(name))}
+		n.decides = p.before.saw(name) || p.after.saw(name)
 		c.Nodes = append(c.Nodes, n)
 	}
 	for _, key := range keysOf(p.before.workloads, p.after.workloads) {
 		b, a := p.before.workloads[key], p.after.workloads[key]
-		name := either(b, a).name
+		name, row := either(b, a).name, p.row(b, a)
+		if row.empty() {
+			continue
+		}
 		c.Workloads = append(c.Workloads, Workload{
-			Namespace: name.namespace, Kind: name.kind, Name: name.workload, Pods: pairOf(podsOf(b), podsOf(a)), Row: p.row(b, a),
+			Namespace: name.namespace, Kind: name.kind, Name: name.workload, Pods: pairOf(podsOf(b), podsOf(a)), Row: row,
 		})
 	}
 	for _, key := range keysOf(p.before.pods, p.after.pods) {
 		b, a := p.before.pods[key], p.after.pods[key]
-		name := either(a, b).name
-		c.Pods = append(c.Pods, Pod{Node: name.node, Namespace: name.namespace, Name: name.pod, Owner: name.workload, Row: p.row(b, a)})
+		name, row := either(a, b).name, p.row(b, a)
+		if row.empty() {
+			continue
+		}
+		c.Pods = append(c.Pods, Pod{Node: name.node, Namespace: name.namespace, Name: name.pod, Owner: name.workload, Row: row})
 	}
 	for _, key := range keysOf(p.before.destinations, p.after.destinations) {
 		b, a := p.before.destinations[key], p.after.destinations[key]
@@ -90,6 +87,19 @@ func (p *pairing) rows(c *Comparison) {
 			Row: row, address: name.address(),
 		})
 	}
+}
+
+// empty reports whether a subject held and opened nothing on either side: it
+// says nothing then, and every host has some.
+func (r *Row) empty() bool {
+	return r.Ports.Size()+r.Open.Size()+r.Opens.Size()+r.Fails.Size() == 0
+}
+
+func measuredOf(s *subject) *int {
+	if s == nil {
+		return nil
+	}
+	return s.measured
 }
 
 func keysOf(b, a map[string]*subject) []string {

@@ -8,7 +8,7 @@ const Schema = "snattop.compare/v1"
 type Comparison struct {
 	Schema string `json:"schema"`
 	// Answer is of the whole: more when any node or workload is worse beyond
-	// noise, cannot tell when a node that could be seen cannot be compared,
+	// noise, cannot tell when a node that was seen cannot be compared,
 	// else less when any is, else same.
 	Answer   Answer `json:"answer"`
 	Sentence string `json:"sentence"`
@@ -68,7 +68,7 @@ type Node struct {
 	Measured Pair `json:"measured_used"`
 	Budget   Pair `json:"budget"`
 
-	// decides is false when nobody could ever see the node.
+	// decides is false when neither side saw the node.
 	decides bool
 }
 

@@ -1,6 +1,9 @@
 package proof
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // candidate is a figure that may speak for the whole.
 type candidate struct {
@@ -117,13 +120,17 @@ func pick(all []candidate, answer Answer, compared int) *candidate {
 }
 
 // untold is why the whole cannot be told: a node that could be seen, and whose
-// ports cannot be compared; "" when every one can.
+// ports cannot be compared; "" when every one can. Nodes that neither side saw
+// are no part of the question.
 func (c *Comparison) untold() string {
 	told := false
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		switch {
 		case n.Answer == CannotTell && n.decides:
+			if strings.Contains(n.Why, n.Name) {
+				return n.Why
+			}
 			return n.Name + ": " + n.Why
 		case n.Answer == Less || n.Answer == More || n.Answer == Same:
 			told = true

@@ -34,9 +34,7 @@ type side struct {
 type nodeSight struct {
 	// unseen is why there are no numbers, "" when there are.
 	unseen string
-	// foreign means that there never can be any: it is not Linux.
-	foreign bool
-	sight   session.Sight
+	sight  session.Sight
 	// collector is who looked.
 	collector string
 	// gap is when the collector changed, if that was within the window.
@@ -45,6 +43,20 @@ type nodeSight struct {
 	// would have used.
 	full   bool
 	budget *int
+}
+
+// saw reports whether a node has numbers.
+func (s *side) saw(node string) bool {
+	see := s.nodes[node]
+	return see != nil && see.unseen == ""
+}
+
+// budget is a node's, nil where it is not known.
+func (s *side) budget(node string) *int {
+	if see := s.nodes[node]; see != nil {
+		return see.budget
+	}
+	return nil
 }
 
 // subject is a node, a workload, a pod or a destination on one side.
@@ -109,7 +121,7 @@ const recent = steady
 func (s *side) addNode(n *report.Node) {
 	name := text(n.Name)
 	see := &nodeSight{
-		sight: session.SightOf(n.Collector), collector: text(n.Collector), foreign: session.State(n.State) == session.StateNotLinux,
+		sight: session.SightOf(n.Collector), collector: text(n.Collector),
 		budget: n.Ports.Budget,
 	}
 	if session.State(n.State) != session.StateStreaming {
