@@ -31,8 +31,9 @@ type trouble struct {
 }
 
 // noCredential makes words of why there is no credential. Nothing of the
-// SDK's text is used: it may quote a file or a program's output.
-func noCredential(err error) trouble {
+// SDK's text is used: it may quote a file or a program's output. viaSSO means
+// that a profile with a login of AWS SSO was asked.
+func noCredential(err error, viaSSO bool) trouble {
 	var (
 		sso     *ssocreds.InvalidTokenError
 		profile config.SharedConfigProfileNotExistError
@@ -40,9 +41,10 @@ func noCredential(err error) trouble {
 		api     smithy.APIError
 	)
 	t := trouble{forget: true, problem: cloud.Problem{What: "credential", Denied: true}}
+	words, network := poll.Network(err)
 	why := "no AWS credentials were found: " + logIn
 	switch {
-	case errors.As(err, &sso):
+	case errors.As(err, &sso), viaSSO && !network:
 		why = "the login of AWS SSO has expired: renew it with `aws sso login`"
 	case errors.As(err, &profile):
 		why = "AWS_PROFILE names a profile that does not exist: correct or unset that variable"
@@ -50,11 +52,9 @@ func noCredential(err error) trouble {
 		why = "the AWS configuration files cannot be read: check them with `aws configure list`"
 	case errors.As(err, &api):
 		why = fmt.Sprintf("AWS gave no credential for this login (%s): %s", code(api), logIn)
-	default:
-		if words, ok := poll.Network(err); ok {
-			t.problem.Denied = false
-			why = "the credential cannot be fetched: " + words
-		}
+	case network:
+		t.problem.Denied = false
+		why = "the credential cannot be fetched: " + words
 	}
 	t.problem.Sentence = "CloudWatch is not asked: " + why
 	return t

@@ -86,7 +86,7 @@ func (r *reader) fail(round poll.Round, err error, operation, region string) pol
 	round.Failed = true
 	var t trouble
 	if operation == login {
-		t = noCredential(err)
+		t = noCredential(err, r.client != nil && r.client.sso)
 	} else {
 		t = understand(err, operation, region, r.watcher.options.Clock.Now())
 	}
