@@ -254,11 +254,11 @@ func TestNoCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
 		env, config, want string
 	}{
-		"nothing":     {"", "", "no AWS credentials were found: log in with `aws sso login`"},
-		"no profile":  {"gone", "[profile here]\nregion = eu-central-1\n", "AWS_PROFILE names a profile that does not exist"},
-		"no program":  {"p", "[profile p]\ncredential_process = /nonexistent/" + secret + "\n", "no AWS credentials were found"},
-		"a loud one":  {"p", "[profile p]\ncredential_process = sh -c 'echo " + secret + "; echo " + secret + " >&2; exit 3'\n", "no AWS credentials were found"},
-		"SSO":         {"p", "[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n[sso-session s]\nsso_region = eu-central-1\nsso_start_url = https://example.awsapps.com/start\n", "renew it with `aws sso login`"},
+		"nothing":    {"", "", "no AWS credentials were found: log in with `aws sso login`"},
+		"no profile": {"gone", "[profile here]\nregion = eu-central-1\n", "AWS_PROFILE names a profile that does not exist"},
+		"no program": {"p", "[profile p]\ncredential_process = /nonexistent/" + secret + "\n", "no AWS credentials were found"},
+		"a loud one": {"p", "[profile p]\ncredential_process = sh -c 'echo " + secret + "; echo " + secret + " >&2; exit 3'\n", "no AWS credentials were found"},
+		"SSO":        {"p", "[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n[sso-session s]\nsso_region = eu-central-1\nsso_start_url = https://example.awsapps.com/start\n", "renew it with `aws sso login`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			alone(t)
