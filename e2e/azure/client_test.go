@@ -232,7 +232,8 @@ func TestShared(t *testing.T) {
 
 // A smaller grain is asked for at its own pace, and values come with delay.
 func TestSmallGrain(t *testing.T) {
-	watch(t, fleet(1), Options{Grain: 5 * time.Second, Delay: 3 * time.Second}, nil, func(b *bed) {
+	// 20 minutes are more grains than are remembered.
+	watch(t, fleet(1), Options{Grain: 2 * time.Second, Every: time.Second, Delay: 3 * time.Second}, nil, func(b *bed) {
 		settle(20 * time.Second)
 		b.gateway.change(func(nodes []ground.NodeTruth) { nodes[0].TCP = 777 })
 		settle(21 * time.Second)

@@ -76,10 +76,13 @@ func (g *grains) add(at time.Time, truth ground.Truth) {
 }
 
 // between returns the starts of the grains from one moment to another, those
-// without samples included, and no more than are remembered.
+// without samples included, and no more than are remembered: the newest.
 func (g *grains) between(from, to time.Time) []time.Time {
 	var starts []time.Time
-	for start := from.Truncate(g.length); start.Before(to) && len(starts) < keep; start = start.Add(g.length) {
+	if oldest := to.Add(-keep * g.length); from.Before(oldest) {
+		from = oldest
+	}
+	for start := from.Truncate(g.length); start.Before(to); start = start.Add(g.length) {
 		if !start.Before(from) {
 			starts = append(starts, start)
 		}

@@ -54,6 +54,17 @@ func (s *Server) Sample(ctx context.Context) error {
 	return nil
 }
 
+// first samples when that was never done.
+func (s *Server) first(ctx context.Context) error {
+	s.mu.Lock()
+	sampled := len(s.grains.all) > 0
+	s.mu.Unlock()
+	if sampled {
+		return nil
+	}
+	return s.Sample(ctx)
+}
+
 // Run samples until the context ends. A sample that fails is told to failed
 // and leaves a gap.
 func (s *Server) Run(ctx context.Context, failed func(error)) {
@@ -85,6 +96,11 @@ const maxAsked = 10_000
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/ground/faults" {
 		s.control(w, r)
+		return
+	}
+	// Nobody is told of a cluster without nodes because nothing was sampled yet.
+	if err := s.first(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	s.mu.Lock()
