@@ -3,12 +3,15 @@ package probe
 import (
 	"errors"
 	"net/netip"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/bpf"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -31,11 +34,24 @@ const hasty = 10 * time.Millisecond
 
 // hurried makes a view count silence in a hurry.
 func hurried(w *view) *view {
+	w.t.Helper()
 	w.s.silence.minute, w.s.agg.minute = hasty, hasty
+	if e, ok := w.s.counts.(*ebpfCounter); ok {
+		c, err := bpf.Open(bpf.Config{Rows: 1000, Silence: hasty})
+		if err := errors.Join(err, e.close()); err != nil {
+			w.t.Fatal(err)
+		}
+		e.c = c
+	}
 	return w
 }
 
-// last is the longest silence.
+// seeSilence are the collectors that know how silent connections are.
+func seeSilence() []Collector {
+	return slices.DeleteFunc(collectors(), func(c Collector) bool { return c == CollectorProcfs })
+}
+
+// longestSilence is the last bucket.
 const longestSilence = wire.SilentBuckets - 1
 
 // pair is one connection with both its ends, which end with the test.
@@ -67,29 +83,61 @@ func TestKernelSilence(t *testing.T) {
 		_, err := unix.Write(fd, []byte{1})
 		return err
 	}
-	for name, wake := range map[string]func(client, accepted int) error{
+	wakes := map[string]func(client, accepted int) error{
 		"data that is sent":              func(client, _ int) error { return say(client) },
 		"data that comes":                func(_, accepted int) error { return say(accepted) },
 		"a keep-alive of ours":           func(client, _ int) error { return keepAlive(client) },
 		"a keep-alive of the other side": func(_, accepted int) error { return keepAlive(accepted) },
-	} {
-		t.Run(name, func(t *testing.T) {
+	}
+	for name, wake := range wakes {
+		for _, c := range seeSilence() {
+			t.Run(string(c)+", "+name, func(t *testing.T) {
+				t.Parallel()
+				w := hurried(newView(t, sight(t, c)))
+				client, accepted, at := newOpened(t).pair(t, loopback())
+				silent := func() bool {
+					return w.rowTo(at).now == gauges{established: 1, silent: [wire.SilentBuckets]uint32{longestSilence: 1}}
+				}
+				w.until("silent for the longest", silent)
+				if err := wake(client, accepted); err != nil {
+					t.Fatal(err)
+				}
+				w.until("not silent any more", func() bool { return !silent() && w.rowTo(at).now.established == 1 })
+				w.until("silent again", silent)
+				if err := unix.Shutdown(client, unix.SHUT_WR); err != nil {
+					t.Fatal(err)
+				}
+				w.until("closing is not silent", func() bool { return w.rowTo(at).now == gauges{closing: 1} })
+			})
+		}
+	}
+}
+
+// What was silent at the start is told so by the first look.
+func TestKernelSilenceAtFirst(t *testing.T) {
+	t.Parallel()
+	client, _, at := newOpened(t).pair(t, loopback())
+	for began := time.Now(); ; runtime.Gosched() {
+		info, err := unix.GetsockoptTCPInfo(client, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || time.Since(began) > soon {
+			t.Fatalf("never silent: %+v, %v", info, err)
+		}
+		if time.Duration(info.Last_data_sent)*time.Millisecond > 70*hasty {
+			break
+		}
+	}
+	for _, c := range collectors() {
+		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
-			w := hurried(newView(t, sight(t, CollectorDiag)))
-			client, accepted, at := newOpened(t).pair(t, loopback())
-			silent := func() bool {
-				return w.rowTo(at).now == gauges{established: 1, silent: [wire.SilentBuckets]uint32{longestSilence: 1}}
+			w := hurried(newView(t, sight(t, c)))
+			w.look()
+			want := gauges{established: 1}
+			if c != CollectorProcfs { // which cannot tell
+				want.silent[longestSilence] = 1
 			}
-			w.until("silent for the longest", silent)
-			if err := wake(client, accepted); err != nil {
-				t.Fatal(err)
+			if got := w.rowTo(at).now; got != want {
+				t.Errorf("%+v, want %+v", got, want)
 			}
-			w.until("not silent any more", func() bool { return !silent() && w.rowTo(at).now.established == 1 })
-			w.until("silent again", silent)
-			if err := unix.Shutdown(client, unix.SHUT_WR); err != nil {
-				t.Fatal(err)
-			}
-			w.until("closing is not silent", func() bool { return w.rowTo(at).now == gauges{closing: 1} })
 		})
 	}
 }

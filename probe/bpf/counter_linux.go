@@ -24,8 +24,9 @@ type Config struct {
 	// Conns is how many connections are followed at once, about 80 bytes each
 	// when they exist; default 524,288.
 	Conns int
-	// silence is the unit of silence; a minute, unless a test is in a hurry.
-	silence time.Duration
+	// Silence is the unit of silence; default a minute, which is what count.Row
+	// means. Tests are in a hurry.
+	Silence time.Duration
 }
 
 const (
@@ -61,8 +62,8 @@ func Open(cfg Config) (_ *Counter, err error) {
 	if cfg.Conns <= 0 {
 		cfg.Conns = defaultConns
 	}
-	if cfg.silence <= 0 {
-		cfg.silence = time.Minute
+	if cfg.Silence <= 0 {
+		cfg.Silence = time.Minute
 	}
 	// Before Linux 5.11 maps count against RLIMIT_MEMLOCK. Where it cannot be
 	// raised, loading says what is not permitted.
@@ -103,7 +104,7 @@ func load(cfg Config) (*countObjects, error) {
 		spec.Maps[name].MaxEntries = n
 	}
 	hz := ticksPerSecond()
-	unit := uint32(max(int64(cfg.silence)*int64(hz)/int64(time.Second), 1)) //nolint:gosec // a minute is 60,000 ticks at the most
+	unit := uint32(max(int64(cfg.Silence)*int64(hz)/int64(time.Second), 1)) //nolint:gosec // a minute is 60,000 ticks at the most
 	for name, n := range map[string]uint32{countVarHz: hz, countVarSilenceUnit: unit} {
 		if err := spec.Variables[name].Set(n); err != nil {
 			return nil, fmt.Errorf("setting a constant of the programs: %w", err)

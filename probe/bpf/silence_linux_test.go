@@ -69,7 +69,7 @@ func say(t testing.TB, fd int) {
 func TestSilence(t *testing.T) {
 	for _, f := range families() {
 		t.Run(f.name, func(t *testing.T) {
-			w := newWatch(t, fresh(t, Config{Rows: 64, silence: hasty}))
+			w := newWatch(t, fresh(t, Config{Rows: 64, Silence: hasty}))
 			s := serve(t, f.listen(), 8)
 			quiet, _ := s.pair(f.mapped)
 			last := -1
@@ -105,7 +105,7 @@ func TestSilenceEnds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWatch(t, fresh(t, Config{Rows: 64, silence: hasty}))
+			w := newWatch(t, fresh(t, Config{Rows: 64, Silence: hasty}))
 			s := serve(t, loopback(), 8)
 			client, accepted := s.pair(false)
 			w.silentAfter("silent for the longest", s.at, nil, func(g count.Gauges) bool { return quietest(g) == longest })
@@ -141,7 +141,7 @@ func TestSilenceBeforeTheStart(t *testing.T) {
 			t.Fatalf("never silent: %+v", info)
 		}
 	}
-	c := open(t, Config{silence: hasty})
+	c := open(t, Config{Silence: hasty})
 	must(t, c.SeedHolders())
 	_, err := c.SeedNamespace()
 	must(t, err, c.Seeded(), c.Check())
@@ -153,7 +153,7 @@ func TestSilenceBeforeTheStart(t *testing.T) {
 // Between two checks, connections end. What is told of their silence is never
 // more than there are, and the longest silence is told first.
 func TestSilenceBetweenChecks(t *testing.T) {
-	w := newWatch(t, fresh(t, Config{Rows: 64, silence: hasty}))
+	w := newWatch(t, fresh(t, Config{Rows: 64, Silence: hasty}))
 	s := serve(t, loopback(), 8)
 	var old, young [2]int
 	for i := range old {
