@@ -148,7 +148,8 @@ func (s story) filled() (time.Time, bool) {
 
 // call is how snattop's "exhausted" came beside what happened.
 type call struct {
-	// late is how long after the first dropped packet; negative when before.
+	// late is how long after the first dropped packet, or after snattop could
+	// know of the block, whichever came last; negative when before.
 	late time.Duration
 	// never means that it was due and did not come; wrong is what was called
 	// without reason, with its time.
@@ -159,6 +160,10 @@ type call struct {
 func (s story) called() call {
 	var c call
 	drop, dropped := s.firstDrop()
+	due := drop
+	if told, ok := s.told(); ok && told.After(due) {
+		due = told
+	}
 	var first time.Time
 	for _, x := range s.during() {
 		if x.verdict != snat.Exhausted {
@@ -168,12 +173,13 @@ func (s story) called() call {
 			first = x.at
 		}
 		_, peak, ok := s.around(x.at)
-		switch full := earlyCall * float64(s.ports); {
+		block := s.block(x.at)
+		switch full := earlyCall * float64(block); {
 		case !s.fills:
 			c.wrong = append(c.wrong, fmt.Sprintf("exhausted after %s, and the block never was full: %v", x.at.Sub(s.began).Round(time.Second), x.why))
 		case ok && float64(peak.most) < full && (!dropped || x.at.Before(drop)):
 			c.wrong = append(c.wrong, fmt.Sprintf("exhausted after %s with %d of %d ports in use: %v",
-				x.at.Sub(s.began).Round(time.Second), peak.most, s.ports, x.why))
+				x.at.Sub(s.began).Round(time.Second), peak.most, block, x.why))
 		}
 	}
 	switch {
@@ -181,9 +187,35 @@ func (s story) called() call {
 	case first.IsZero():
 		c.never = true
 	default:
-		c.late = first.Sub(drop)
+		c.late = first.Sub(due)
 	}
 	return c
+}
+
+// told is when snattop first knew the block as it is in the end: of one that is
+// cut it hears from the cloud, which is some seconds here and minutes in Azure.
+func (s story) told() (time.Time, bool) {
+	if len(s.truths) == 0 {
+		return time.Time{}, false
+	}
+	size := s.block(s.truths[len(s.truths)-1].At)
+	for _, x := range s.samples {
+		if x.budget == size {
+			return x.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// block is the size of the node's block at a moment.
+func (s story) block(at time.Time) int {
+	size := s.ports
+	for _, truth := range s.truths {
+		if n, ok := truth.Node(s.node); ok && !truth.At.After(at) {
+			size = n.Block.Size()
+		}
+	}
+	return size
 }
 
 // forecast is a predicted time to full beside the real one.

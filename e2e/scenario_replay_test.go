@@ -16,6 +16,7 @@ import (
 type sample struct {
 	at      time.Time
 	ports   snat.Ports
+	budget  int
 	verdict snat.Verdict
 	why     []string
 	fullIn  *time.Duration
@@ -79,5 +80,5 @@ func (s *sampler) Put(e session.Event) {
 	if n == nil {
 		return
 	}
-	s.samples = append(s.samples, sample{at: e.Time, ports: n.Ports, verdict: n.Verdict, why: n.Why, fullIn: n.FullIn})
+	s.samples = append(s.samples, sample{at: e.Time, ports: n.Ports, budget: n.Budget.Ports, verdict: n.Verdict, why: n.Why, fullIn: n.FullIn})
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snattop/snattop/e2e/azure"
 	"github.com/snattop/snattop/e2e/ground"
 )
 
@@ -169,7 +171,12 @@ func record(t *testing.T, sc scenario, node string, holds ground.Holds, file str
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err) // an earlier run's: recordings are never written over
 	}
-	args := []string{"record", "-o", file, "--node", node, "--duration", "10m", "--snat-ports", strconv.Itoa(sc.ports)}
+	args := []string{"record", "-o", file, "--node", node, "--duration", "10m"}
+	if sc.cloud {
+		args = append(args, "--cloud", "auto", "--azure-endpoint", cloudEndpoint(t))
+	} else {
+		args = append(args, "--snat-ports", strconv.Itoa(sc.ports))
+	}
 	cmd := command(t, append(args, holdFlags(holds)...)...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
@@ -182,6 +189,32 @@ func record(t *testing.T, sc scenario, node string, holds ground.Holds, file str
 		}
 	})
 	return cmd
+}
+
+// cloudEndpoint serves what the gateway measures the way Azure does, only sooner.
+func cloudEndpoint(t *testing.T) string {
+	t.Helper()
+	g, err := ground.Attach() // a handle of its own, see watch
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := azure.New(azure.Options{Source: g.Truth, Grain: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		server.Run(ctx, func(err error) { t.Errorf("the endpoint: %v", err) })
+	}()
+	listener := httptest.NewServer(server)
+	t.Cleanup(func() {
+		listener.Close()
+		cancel()
+		<-ended
+	})
+	return listener.URL
 }
 
 // holdFlags tell snattop the gateway's timers.

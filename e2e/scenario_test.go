@@ -18,8 +18,11 @@ type scenario struct {
 	name string
 	// about says what happens, for the table.
 	about string
-	// ports is the size of the node's block, and what snattop is told of it.
+	// ports is the size of the node's block, and what snattop is told of it by
+	// --snat-ports, unless it hears from the cloud.
 	ports int
+	// cloud is set when snattop asks an endpoint that answers as Azure does.
+	cloud bool
 	loads []work
 	// events happen at their time after the loads were applied; one at zero
 	// happens before.
@@ -168,11 +171,11 @@ func scenes() []scene {
 				events: []event{fillTable(25 * time.Second)},
 				cause:  "conntrack-full", verdicts: notSNAT},
 		}},
-		{name: "scale-out, names and pods", holds: shortHolds(), lasts: sceneTime, nodes: []scenario{
-			{name: "scale-out", about: "600 busy connections, and the block is halved", ports: 1024,
+		{name: "scale-out, names and pods", holds: shortHolds(), lasts: 80 * time.Second, nodes: []scenario{
+			{name: "scale-out", about: "600 busy connections, and the block is halved", ports: 1024, cloud: true,
 				loads:  []work{{"hot", ground.Values{"NAME": "orders", "MAX": "600", "HEARTBEAT": "1s"}}},
 				events: []event{setBlock(30*time.Second, 512)}, torn: span{29 * time.Second, 45 * time.Second},
-				steady: span{60 * time.Second, sceneTime}, cause: "allocation-halved", verdicts: exhausted, fills: true},
+				steady: span{55 * time.Second, sceneTime}, cause: "allocation-halved", verdicts: exhausted, fills: true},
 			{name: "dns", about: "the name server does not answer", ports: 1024,
 				loads:  []work{{"pooled", ground.Values{"NAME": "resolved"}}, {"dns", ground.Values{}}},
 				events: []event{dropTowards("udp", "20.60.1.2:53")},
@@ -189,8 +192,8 @@ func scenes() []scene {
 			{name: "silent", about: "100 connections that say nothing, forgotten after 20 s", ports: 1024,
 				loads:    []work{{"hot", ground.Values{"NAME": "silent", "MAX": "100", "HEARTBEAT": "0s"}}},
 				verdicts: healthy},
-			{name: "quiet", about: "a request a second, and private chatter", ports: 1024,
-				loads: []work{{"churner", ground.Values{"NAME": "quiet", "RATE": "1"}},
+			{name: "quiet", about: "two requests a second, and private chatter", ports: 1024,
+				loads: []work{{"churner", ground.Values{"NAME": "quiet", "RATE": "2"}},
 					{"private", ground.Values{"SERVERNODE": "node1"}}},
 				steady: cooled, verdicts: healthy},
 		}},

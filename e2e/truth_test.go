@@ -73,7 +73,10 @@ func judged(t *testing.T, dir string, sc scenario, result take) (story, []string
 		t.Fatal(err)
 	}
 	st := story{scenario: sc, node: node, began: result.Began, ended: result.Ended, truths: result.Truths, samples: samples}
-	args := append([]string{"--source", file, "--snat-ports", strconv.Itoa(sc.ports), "--node", node}, holdFlags(result.Holds)...)
+	args := append([]string{"--source", file, "--node", node}, holdFlags(result.Holds)...)
+	if !sc.cloud {
+		args = append(args, "--snat-ports", strconv.Itoa(sc.ports))
+	}
 	r, _ := reportOf(t, args...)
 	var causes []string
 	for _, f := range r.Findings {
@@ -86,10 +89,14 @@ func judged(t *testing.T, dir string, sc scenario, result take) (story, []string
 
 // sessionOptions are what snattop was told of the gateway.
 func sessionOptions(sc scenario, h ground.Holds) session.Options {
-	return session.Options{
-		Provider: snat.ProviderAuto, SNATPorts: sc.ports, Remember: true,
+	opts := session.Options{
+		Provider: snat.ProviderAuto, Remember: true,
 		Timers: snat.Timers{FIN: h.FIN, Reset: h.Reset, HalfOpen: h.HalfOpen, Idle: h.Idle, UDP: h.UDP},
 	}
+	if !sc.cloud {
+		opts.SNATPorts = sc.ports
+	}
+	return opts
 }
 
 // check holds a scenario against what is promised.

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // counters are what the log tells.
@@ -102,11 +104,25 @@ func (s *settings) keep(ctx context.Context, c *net.TCPConn) {
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
 	defer stop()
 	if s.heartbeat > 0 {
+		// Whoever says something notices soon that nobody listens any more.
+		impatient(c, 5*s.heartbeat)
 		done := make(chan struct{})
 		defer close(done)
 		go s.beat(c, done)
 	}
 	_, _ = io.Copy(io.Discard, c)
+}
+
+// impatient gives a connection up when nothing is acknowledged for so long, as
+// clients of gRPC do (TCP_USER_TIMEOUT, tcp(7)).
+func impatient(c *net.TCPConn, limit time.Duration) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(limit/time.Millisecond))
+	})
 }
 
 // beat sends a byte now and then.
