@@ -4,11 +4,16 @@
 package proof
 
 import (
+	"time"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/snattop/snattop/internal/report"
+	"github.com/snattop/snattop/internal/report/proof"
 	"github.com/snattop/snattop/internal/session"
-	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/theme"
@@ -18,69 +23,184 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
+	table *table.Table[*row]
 	pic   page.Picture
 	// baseline is the picture that now is compared with; its Snap is nil until
-	// there is one.
+	// there is one. before is the report of it.
 	baseline page.Picture
+	before   *report.Report
 
-	width, height int
+	// compared is what the rows were made of, and when that was.
+	compared  *session.Snapshot
+	at        time.Time
+	result    *proof.Comparison
+	measured  bool
+	width     int
+	height    int
+	outOfDate bool
 }
 
 var _ page.Page = (*Page)(nil)
 
 // New returns the page without a picture and without a baseline.
 func New(km *keys.Map, th *theme.Theme) *Page {
-	return &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
+	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
+	p.table = table.New(table.Options[*row]{
+		Columns: p.columns(),
+		Key:     func(r *row) string { return r.key },
+		Sort:    "answer",
+		Keys:    km,
+	}, th)
+	p.table.SetEmpty("nothing to compare: neither the baseline nor now holds a node")
+	return p
 }
 
 // SetBaseline freezes a picture as what now is compared with. One without a
 // snapshot takes the baseline back.
-func (p *Page) SetBaseline(pic page.Picture) { p.baseline = pic }
+func (p *Page) SetBaseline(pic page.Picture) {
+	p.baseline, p.before, p.result, p.compared, p.measured = pic, nil, nil, nil, false
+	p.table.Reset()
+	p.outOfDate = true
+}
 
 // HasBaseline reports whether there is one.
 func (p *Page) HasBaseline() bool { return p.baseline.Snap != nil }
 
-// SetPicture shows a picture.
-func (p *Page) SetPicture(pic page.Picture) { p.pic = pic }
+// SetPicture shows a picture. What it means beside the baseline is worked out
+// when somebody looks.
+func (p *Page) SetPicture(pic page.Picture) {
+	p.pic = pic
+	p.outOfDate = p.outOfDate || pic.Snap != p.compared
+}
+
+// pace is the least time between two comparisons: levels are of half a minute,
+// so more often would show nothing else.
+const pace = time.Second
+
+// compare compares anew, when there is something new.
+func (p *Page) compare() *proof.Comparison {
+	if !p.HasBaseline() || !p.outOfDate {
+		return p.result
+	}
+	if since := p.pic.Now.Sub(p.at); p.result != nil && !p.pic.Snap.Done && since >= 0 && since < pace {
+		return p.result
+	}
+	p.outOfDate, p.compared, p.at = false, p.pic.Snap, p.pic.Now
+	if p.before == nil {
+		p.before = reportOf(p.baseline)
+	}
+	p.result = proof.CompareWith(p.before, reportOf(p.pic), p.pic.Snap.Timers)
+	p.measured = false
+	for i := range p.result.Nodes {
+		m := p.result.Nodes[i].Measured
+		p.measured = p.measured || m.Before != nil || m.After != nil
+	}
+	p.table.SetRows(rowsOf(p.result))
+	return p.result
+}
+
+func reportOf(pic page.Picture) *report.Report {
+	return report.Build(pic.Snap, report.Filter{}, pic.Now, pic.Snap.Time.Sub(pic.Snap.Started))
+}
 
 // SetTheme changes the looks.
-func (p *Page) SetTheme(th *theme.Theme) { p.theme = th }
+func (p *Page) SetTheme(th *theme.Theme) { p.theme = th; p.table.SetTheme(th) }
 
 // SetSize says how much room there is.
-func (p *Page) SetSize(width, height int) { p.width, p.height = width, height }
+func (p *Page) SetSize(width, height int) {
+	p.width, p.height = width, height
+	p.table.SetSize(width, height)
+}
 
-// Update takes a message.
-func (*Page) Update(tea.Msg) tea.Cmd { return nil }
+// Update moves the cursor and sorts.
+func (p *Page) Update(msg tea.Msg) tea.Cmd {
+	if p.compare() == nil {
+		return nil
+	}
+	return p.table.Update(msg)
+}
 
-// View draws the page.
-func (*Page) View() string { return "" }
+// View draws the table, or how to come by one.
+func (p *Page) View() string {
+	if p.compare() == nil {
+		return p.invitation()
+	}
+	return p.table.View()
+}
+
+// selected returns the row under the cursor, or nil.
+func (p *Page) selected() *row {
+	if p.compare() == nil {
+		return nil
+	}
+	r, _ := p.table.Selected()
+	return r
+}
 
 // Filter returns the filter of the rows.
-func (*Page) Filter() string { return "" }
+func (p *Page) Filter() string { return p.table.Filter() }
 
 // SetFilter filters the rows.
-func (*Page) SetFilter(string) {}
+func (p *Page) SetFilter(text string) { p.table.SetFilter(text) }
 
 // Rows counts the rows.
-func (*Page) Rows() (shown, total int, fuzzy bool) { return 0, 0, false }
+func (p *Page) Rows() (shown, total int, fuzzy bool) {
+	p.compare()
+	shown, total = p.table.Count()
+	return shown, total, p.table.Fuzzy()
+}
 
-// Copy is the selected row as text.
-func (*Page) Copy() string { return "" }
-
-// Know says how the answer of the selected row was found.
-func (*Page) Know() evidence.Sheet { return evidence.Sheet{Title: "How do you know?"} }
+// Copy is the selected row as text, after the sentence of the whole.
+func (p *Page) Copy() string {
+	if p.selected() == nil {
+		return ""
+	}
+	return p.compare().Sentence + " · " + p.table.RowText()
+}
 
 // Crumbs is the way to the page.
 func (p *Page) Crumbs() []string { return []string{page.Context(p.pic.Snap), "proof"} }
 
 // State says what is compared.
-func (*Page) State() string { return "" }
+func (p *Page) State() string {
+	if !p.HasBaseline() {
+		return "no baseline"
+	}
+	p.compare()
+	s := "baseline " + format.Clock(p.baseline.Now) + " · " + format.Age(p.since()) + " ago"
+	if until, early := p.early(); early {
+		s += " · early until " + format.Clock(until)
+	}
+	return s + page.Window(p.table)
+}
 
-// Sentence is the comparison in one sentence.
-func (*Page) Sentence(int) string { return "" }
+// early is until when ports that were cooling at the baseline may still be
+// held, while that is not over.
+func (p *Page) early() (until time.Time, early bool) {
+	until = p.baseline.Now.Add(p.patience())
+	return until, p.pic.Now.Before(until)
+}
+
+// since is how long ago the baseline was taken.
+func (p *Page) since() time.Duration { return p.pic.Now.Sub(p.baseline.Now) }
 
 // ShortHelp names the keys that matter here.
-func (*Page) ShortHelp() []key.Binding { return nil }
+func (p *Page) ShortHelp() []key.Binding {
+	take := "baseline"
+	if p.HasBaseline() {
+		take = "new baseline"
+	}
+	// The root takes the baseline; the page only names the key.
+	baseline := key.NewBinding(key.WithKeys("b"), key.WithHelp("b", take))
+	return []key.Binding{baseline, p.keys.Global.Back, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Copy}
+}
 
 // FullHelp names every key of the page.
-func (*Page) FullHelp() [][]key.Binding { return nil }
+func (p *Page) FullHelp() [][]key.Binding {
+	m, t := p.keys.Move, p.keys.Table
+	return [][]key.Binding{
+		{p.keys.Global.Filter},
+		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
+		{t.SortLeft, t.SortRight, t.Reverse},
+	}
+}

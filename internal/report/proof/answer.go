@@ -18,15 +18,15 @@ const (
 	Gone Answer = "gone"
 )
 
-// rank orders answers: what is worse first, then what needs an explanation,
-// then what helped, then what did not change.
+// rank orders answers: what is worse first, then what helped, then what needs
+// an explanation, then what did not change.
 func (a Answer) rank() int {
 	switch a {
 	case More:
 		return 0
-	case CannotTell:
-		return 1
 	case Less:
+		return 1
+	case CannotTell:
 		return 2
 	case New:
 		return 3

@@ -278,7 +278,7 @@ func (p *pairing) unfit(s *side, of *subject, m measure, k kind) string {
 // doubt takes back an answer for which there is another explanation than a
 // change of the load.
 func (p *pairing) doubt(f *Figure, b, a *subject, k kind) {
-	if k == portsOf {
+	if k == portsOf && b.name == (nameOf{node: b.name.node}) { // a node's own number is what its budget cuts off
 		_, f.fullBefore = full(b, p.before)
 		_, f.fullAfter = full(a, p.after)
 	}
@@ -376,8 +376,21 @@ func (c *Comparison) order() {
 }
 
 // worse orders rows by answer, then by how much they changed, then by size.
+// What neither side knows comes last.
 func worse(a, b *Row, nameA, nameB string) int {
-	return cmp.Or(a.Answer.Compare(b.Answer), cmp.Compare(b.moved(), a.moved()), cmp.Compare(b.Headline().Size(), a.Headline().Size()), cmp.Compare(nameA, nameB))
+	return cmp.Or(CompareRows(a, b), cmp.Compare(nameA, nameB))
+}
+
+// CompareRows orders rows worst first, whatever their subjects.
+func CompareRows(a, b *Row) int {
+	return cmp.Or(a.unknown()-b.unknown(), a.Answer.Compare(b.Answer), cmp.Compare(b.moved(), a.moved()), cmp.Compare(b.Headline().Size(), a.Headline().Size()))
+}
+
+func (r *Row) unknown() int {
+	if f := r.Headline(); f.Before == nil && f.After == nil {
+		return 1
+	}
+	return 0
 }
 
 // Headline is the figure that a row's answer is of.

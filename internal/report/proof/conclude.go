@@ -69,11 +69,10 @@ func (c *Comparison) conclude() {
 		if less != nil {
 			c.Sentence += "; less: " + less.text()
 		}
+	case untold != "" && less != nil:
+		c.Answer, c.Sentence = CannotTell, "less, beyond noise: "+less.text()+"; but not all can be told: "+untold
 	case untold != "":
 		c.Answer, c.Sentence = CannotTell, "cannot tell: "+untold
-		if less != nil {
-			c.Sentence += "; but less, beyond noise: " + less.text()
-		}
 	case less != nil:
 		c.Answer, c.Sentence = Less, "less, beyond noise: "+less.text()
 		if f := less.companion; f != nil && f.Answer == Less {

@@ -1,0 +1,44 @@
+package proof
+
+import (
+	"slices"
+
+	"github.com/snattop/snattop/internal/report/proof"
+)
+
+// row is one subject on the screen.
+type row struct {
+	key, kind, title string
+	// what is counted: ports, which are estimated, or open connections.
+	what      string
+	estimated bool
+	*proof.Row
+	// measured is the cloud's own figure, of nodes only.
+	measured proof.Pair
+}
+
+// What rows count.
+const (
+	ofPorts = "ports"
+	ofOpen  = "open"
+)
+
+// rowsOf lays nodes, workloads and destinations under each other, worst first.
+func rowsOf(c *proof.Comparison) []*row {
+	out := make([]*row, 0, len(c.Nodes)+len(c.Workloads)+len(c.Destinations))
+	add := func(r row) { out = append(out, &r) }
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		add(row{key: "node " + n.Name, kind: "node", title: n.Name, what: ofPorts, estimated: true, Row: &n.Row, measured: n.Measured})
+	}
+	for i := range c.Workloads {
+		w := &c.Workloads[i]
+		add(row{key: "workload " + w.Kind + " " + w.Title(), kind: "workload", title: w.Title(), what: ofPorts, estimated: true, Row: &w.Row})
+	}
+	for i := range c.Destinations {
+		d := &c.Destinations[i]
+		add(row{key: "destination " + d.Kind + " " + d.Title(), kind: "destination", title: d.Target() + " ← " + d.Whose(), what: ofOpen, Row: &d.Row})
+	}
+	slices.SortStableFunc(out, func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) })
+	return out
+}
