@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -114,7 +115,7 @@ func watch(t *testing.T, g *gateway, o Options, wrap func(http.Handler) http.Han
 		work.Go(func() { server.Run(ctx, func(err error) { t.Error(err) }) })
 		settle(10 * time.Minute) // figures of some minutes are there before
 		work.Go(func() {
-			if err := watcher.Watch(ctx, b.nodes, b.tell); err != ctx.Err() {
+			if err := watcher.Watch(ctx, b.nodes, b.tell); !errors.Is(err, context.Canceled) {
 				t.Errorf("Watch ended with %v", err)
 			}
 		})

@@ -82,6 +82,7 @@ func (c *client) read(ctx context.Context, address string, into any) error {
 	if err != nil {
 		return fmt.Errorf("asking: %w", plainError(err))
 	}
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("asking: %w", runtime.NewResponseError(resp))
 	}

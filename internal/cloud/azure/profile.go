@@ -303,11 +303,11 @@ func pools(all []agentPool) (nodes, surge, most int) {
 	for _, p := range all {
 		count := plausible(p.Count, 5000)
 		nodes += count
-		max := ""
+		setting := ""
 		if p.UpgradeSettings != nil {
-			max = p.UpgradeSettings.MaxSurge
+			setting = p.UpgradeSettings.MaxSurge
 		}
-		surge += surgeOf(max, count)
+		surge += surgeOf(setting, count)
 		if limit := plausible(p.MaxCount, 5000); p.EnableAutoScaling && limit > 0 {
 			scales = true
 			count = limit
@@ -326,12 +326,12 @@ func pools(all []agentPool) (nodes, surge, most int) {
 //
 // Source: AKS, "Upgrade an AKS cluster", node surge; Azure REST API, "Managed
 // Clusters - Get", AgentPoolUpgradeSettings.
-func surgeOf(max string, count int) int {
-	max = strings.TrimSpace(max)
-	if max == "" {
-		max = "10%"
+func surgeOf(setting string, count int) int {
+	setting = strings.TrimSpace(setting)
+	if setting == "" {
+		setting = "10%"
 	}
-	number, percent := strings.CutSuffix(max, "%")
+	number, percent := strings.CutSuffix(setting, "%")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 || n > 5000 {
 		return 0

@@ -27,8 +27,8 @@ func TestParseInterval(t *testing.T) {
 }
 
 // respond makes an answer of one metric from series in the short form
-// "ip protocol frontend: value value …", oldest first, the last one minute
-// before noon; - is a point without a value.
+// "ip protocol frontend" and its values, oldest first, the last one of the
+// minute before noon; NaN is a point without a value.
 func respond(t testing.TB, metric string, value string, series map[string][]float64) *armmonitor.Response {
 	t.Helper()
 	var all []any

@@ -159,7 +159,7 @@ func (w *watcher) Watch(ctx context.Context, nodes <-chan []cloud.Node, tell fun
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the interface says so
+			return ctx.Err()
 		case list, ok := <-nodes:
 			if !ok {
 				nodes = nil
@@ -172,7 +172,7 @@ func (w *watcher) Watch(ctx context.Context, nodes <-chan []cloud.Node, tell fun
 		case r := <-results:
 			busy = false
 			if ctx.Err() != nil {
-				return ctx.Err() //nolint:wrapcheck // the interface says so
+				return ctx.Err()
 			}
 			if r.home.is(s.fleet.scope) {
 				r.apply()
