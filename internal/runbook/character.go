@@ -82,7 +82,9 @@ func (s *scene) churnOf(t *tenant) finding {
 	}
 	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
 	short, life, basis, known := s.turnover(&t.Counts)
-	if opens >= leastRate && closes >= half*opens && known && short && t.ports() >= s.worth() {
+	// Where few ports cool down, what is closed soon is not what holds them.
+	cools := float64(t.Cooling) >= half*float64(t.Open)
+	if opens >= leastRate && closes >= half*opens && known && short && cools && t.ports() >= s.worth() {
 		f := finding{state: Found, confidence: Medium, why: life}
 		if s.sight.Events && basis == Counted {
 			f.confidence = High
@@ -95,6 +97,8 @@ func (s *scene) churnOf(t *tenant) finding {
 		return finding{state: CouldNotSee, why: collectorName(s.n.Collector) + " misses connections that come and go between two looks"}
 	case known && !short:
 		return finding{state: RuledOut, why: life}
+	case known && !cools:
+		return finding{state: RuledOut, why: sentence("%s are open, and about %s ports of closed ones are held", num(t.Open), num(t.Cooling))}
 	default:
 		return finding{state: RuledOut, why: sentence("it opens %s and closes %s connections a second", perSecond(opens), perSecond(closes))}
 	}

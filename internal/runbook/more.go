@@ -41,8 +41,11 @@ func (s *scene) againstCut() []Remedy {
 // more is how the node gets more ports: commands with their numbers worked
 // out, or a sentence where it is not known for whom to write them.
 func (s *scene) more(need int) []Remedy {
+	if !s.short() && s.n.FullIn == nil {
+		return nil
+	}
 	provider := s.pic.Cluster.Provider
-	in := snat.PlanInput{Provider: provider, IPs: s.ips(), Ports: wanted(provider, need)}
+	in := snat.PlanInput{Provider: provider, IPs: s.ips(), Ports: s.wanted(need)}
 	in.Nodes, _ = s.pool()
 	in.Nodes = max(in.Nodes, 1)
 	surge := false
@@ -83,10 +86,14 @@ func arithmetic(p snat.Plan, need int) string {
 	return sentence(" It needs about %s; %s × %s = %s ≤ %s.", num(need), num(p.Machines), num(p.Input.Ports), num(*p.Needed), num(*p.Available))
 }
 
-// wanted is a number of ports per node that the provider takes.
-func wanted(p snat.Provider, need int) int {
+// wanted is a number of ports per node that the provider takes: more than there
+// are now.
+func (s *scene) wanted(need int) int {
 	want := int(math.Ceil(headroom * float64(min(max(need, 1), 1<<20))))
-	if p == snat.ProviderAzureLB {
+	if !s.n.Budget.Shared {
+		want = max(want, s.budget+1)
+	}
+	if s.pic.Cluster.Provider == snat.ProviderAzureLB {
 		// Powers of two are how the documented tiers go, and multiples of 8.
 		up := snat.AzureLBStep
 		for up < want {
@@ -128,7 +135,7 @@ func (s *scene) calculator(need int) string {
 	default:
 		return ""
 	}
-	return sentence("snattop budget --provider %s --nodes %d --ips %d --snat-ports %d", provider, max(nodes, 1), s.ips(), wanted(provider, need))
+	return sentence("snattop budget --provider %s --nodes %d --ips %d --snat-ports %d", provider, max(nodes, 1), s.ips(), s.wanted(need))
 }
 
 func remedyOf(c snat.Command) Remedy {

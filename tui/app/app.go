@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/cause"
 	"github.com/snattop/snattop/tui/component/input"
 	"github.com/snattop/snattop/tui/component/sheet"
 	"github.com/snattop/snattop/tui/dests"
@@ -19,6 +20,7 @@ import (
 	"github.com/snattop/snattop/tui/nodes"
 	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/pods"
+	"github.com/snattop/snattop/tui/proof"
 	"github.com/snattop/snattop/tui/theme"
 )
 
@@ -44,14 +46,15 @@ type Options struct {
 	Hint string
 }
 
-// step is a page, in the order of the runbook. Cause and proof follow here
-// once they exist.
+// step is a page, in the order of the runbook.
 type step int
 
 const (
 	stepNodes step = iota
 	stepPods
 	stepDests
+	stepCause
+	stepProof
 )
 
 // Model is the root model.
@@ -65,7 +68,12 @@ type Model struct {
 	nodes *nodes.Page
 	pods  *pods.Page
 	dests *dests.Page
+	cause *cause.Page
+	proof *proof.Page
 	step  step
+	// origin is the page that ④ and ⑤ were entered from, and beforeProof the one
+	// that ⑤ was: where esc goes.
+	origin, beforeProof step
 
 	pic    page.Picture
 	frozen bool
@@ -109,6 +117,8 @@ func New(view session.View, opts Options) *Model {
 		nodes:  nodes.New(opts.Keys, th, opts.Hint),
 		pods:   pods.New(opts.Keys, th),
 		dests:  dests.New(opts.Keys, th),
+		cause:  cause.New(opts.Keys, th),
+		proof:  proof.New(opts.Keys, th),
 		sheet:  sheet.New(opts.Keys, th),
 		notice: notice{text: opts.Hint},
 		closed: make(chan struct{}),
@@ -185,6 +195,10 @@ func (m *Model) current() page.Page {
 		return m.pods
 	case stepDests:
 		return m.dests
+	case stepCause:
+		return m.cause
+	case stepProof:
+		return m.proof
 	case stepNodes:
 		return m.nodes
 	default:
@@ -192,7 +206,7 @@ func (m *Model) current() page.Page {
 	}
 }
 
-func (m *Model) pages() []page.Page { return []page.Page{m.nodes, m.pods, m.dests} }
+func (m *Model) pages() []page.Page { return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof} }
 
 func (m *Model) setTheme(th *theme.Theme) {
 	m.theme = th

@@ -268,8 +268,9 @@ func TestOverlaysCloseFirst(t *testing.T) {
 	press(m, "2", "/")
 	typeText(m, "shop")
 	press(m, "enter", "?")
-	wants(t, m, "── Keys", "how do you know", "all/eligible")
-	lacks(t, m, "diagnose") // not built: not promised
+	wants(t, m, "── Keys", "why and what to do", "all/eligible")
+	press(m, "G")
+	wants(t, m, "how do you know")
 	press(m, "x")
 	wants(t, m, "How do you know? shop/")
 	press(m, "G", "g", "j", "esc")

@@ -24,12 +24,13 @@ var pictures = sync.OnceValue(func() []*session.Snapshot {
 		tuitest.Sick(), {}, small, gone, ended(), tuitest.Many(200), tuitest.Big(150), {Problem: "broken\x1b[31m\n", Done: true},
 		seen(), {Nodes: []*session.Node{{Name: "odd", State: session.StateStreaming, Collector: "\x1b[2J", Handovers: []session.Handover{{From: tuitest.Hostile, To: "ebpf"}}, Counts: session.Counts{Lives: &session.Lives{23: 1}}}}, Cluster: session.Cluster{Source: "local"}},
 		{Nodes: []*session.Node{{Name: tuitest.Hostile, State: "\x1b[2J"}, {}}},
+		tuitest.Measured(),
 	}
 })
 
 // Every key of the contract, and some that mean nothing.
 var fuzzKeys = []string{
-	"enter", "esc", "up", "down", "j", "k", "pgup", "pgdown", "g", "G", "tab", "1", "2", "3", "4", "/", "<", ">", "r", "p", "a",
+	"enter", "esc", "up", "down", "j", "k", "pgup", "pgdown", "g", "G", "tab", "1", "2", "3", "4", "5", "/", "<", ">", "r", "p", "a",
 	"space", "x", "y", ":", "?", "S", "b", "d", "backspace", "home", "end", "é", "支", "0", ".",
 }
 
@@ -77,7 +78,7 @@ func FuzzModel(f *testing.F) {
 
 func TestEveryScreenFitsEverySize(t *testing.T) {
 	t.Parallel()
-	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"j", "x"}, {"G", "k", "k", "enter"}, {"G", "k", "k", "enter", "enter"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}}
+	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"j", "x"}, {"G", "k", "k", "enter"}, {"G", "k", "k", "enter", "enter"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}, {"d"}, {"d", "G"}, {"2", "j", "d", "x"}, {"3", "d", "j", "y"}, {"j", "j", "d"}, {"b", "5"}, {"5", "x"}}
 	for _, keys := range scenes {
 		m, _ := start(tuitest.Sick(), 200, 60)
 		press(m, keys...)

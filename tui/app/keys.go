@@ -59,10 +59,18 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 		m.goStep(stepPods)
 	case key.Matches(msg, g.Connections):
 		m.goStep(stepDests)
+	case key.Matches(msg, g.Cause), key.Matches(msg, g.Diagnose):
+		m.goStep(stepCause)
+	case key.Matches(msg, g.Proof):
+		m.goStep(stepProof)
+	case key.Matches(msg, g.Baseline):
+		m.setBaseline()
 	case m.overlay != overlayNone:
 		return m.sheet.Update(msg)
 	case key.Matches(msg, g.Open):
 		m.drillDown()
+	case key.Matches(msg, g.Filter) && m.step == stepCause:
+		m.notice = notice{text: "There are no rows to filter here."}
 	case key.Matches(msg, g.Filter):
 		m.ask(promptFilter, m.current().Filter())
 	default:
@@ -78,6 +86,10 @@ func (m *Model) back() {
 		m.overlay = overlayNone
 	case m.current().Filter() != "":
 		m.current().SetFilter("")
+	case m.step == stepProof:
+		m.enter(m.beforeProof)
+	case m.step == stepCause:
+		m.enter(m.origin)
 	case m.step > stepNodes:
 		m.goStep(m.step - 1)
 	default:

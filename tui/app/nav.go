@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/format"
 )
 
 // drillDown opens what is under the cursor.
@@ -25,7 +26,10 @@ func (m *Model) drillDown() {
 		m.pods.Select(o.Key)
 		m.openOwner(m.pods.NodeName(), o)
 	case stepDests:
-		m.notice = notice{text: "There is nothing below a connection; x tells how it is known."}
+		m.notice = notice{text: "There is nothing below a connection; x tells how it is known, d why it fails."}
+	case stepCause:
+		m.notice = notice{text: "y copies what is chosen; b freezes a baseline, and 5 compares with it once something was done."}
+	case stepProof:
 	}
 }
 
@@ -33,6 +37,18 @@ func (m *Model) drillDown() {
 // on, as enter would.
 func (m *Model) goStep(to step) {
 	m.overlay, m.prompt = overlayNone, promptNone
+	switch {
+	case to == m.step:
+		return
+	case to == stepCause:
+		m.openCause()
+		return
+	case to == stepProof:
+		m.openProof()
+		return
+	case m.step > stepDests:
+		m.enter(m.origin)
+	}
 	for m.step > to {
 		m.enter(m.step - 1)
 	}
@@ -55,15 +71,84 @@ func (m *Model) openOwner(node string, o *session.Owner) {
 	m.enter(stepDests)
 }
 
+// openCause asks why the node under the cursor is as it is: of the pod, where
+// the page is about pods. From the proof it goes back to what was asked before.
+func (m *Model) openCause() {
+	switch m.step {
+	case stepNodes:
+		n := m.nodes.Selected()
+		if n == nil {
+			m.notice = notice{text: "There is no node to speak of."}
+			return
+		}
+		m.nodes.Select(n.Name)
+		m.cause.Open(n.Name, "", "")
+	case stepPods:
+		m.cause.Open(m.pods.NodeName(), "", "")
+		if o := m.pods.Selected(); o != nil {
+			m.pods.Select(o.Key)
+			m.cause.Open(m.pods.NodeName(), o.Key, o.Title())
+		}
+	case stepDests:
+		node, owner := m.dests.Subject()
+		m.cause.Open(node, owner, m.dests.Title())
+	case stepCause:
+		return
+	case stepProof:
+		if node, _ := m.cause.Subject(); node == "" {
+			m.step = m.origin
+			m.openCause()
+			return
+		}
+		m.enter(stepCause)
+		return
+	}
+	m.origin = m.step
+	m.enter(stepCause)
+}
+
+// openProof compares now with the baseline.
+func (m *Model) openProof() {
+	if m.step < stepCause {
+		m.origin = m.step
+	}
+	m.beforeProof = m.step
+	m.enter(stepProof)
+}
+
+// setBaseline freezes the picture that is on the screen as what the proof
+// compares with.
+func (m *Model) setBaseline() {
+	if m.pic.Snap.Time.IsZero() || len(m.pic.Snap.Nodes) == 0 {
+		m.notice = notice{text: "There is no picture to freeze yet.", bad: true}
+		return
+	}
+	again := ""
+	if m.proof.HasBaseline() {
+		again = " in place of the one before"
+	}
+	m.proof.SetBaseline(m.pic)
+	m.notice = notice{text: "Baseline of " + format.Clock(m.pic.Snap.Time) + " frozen" + again + "; 5 compares with it."}
+}
+
 // enter makes a page the one that is seen. Processes are asked for while the
-// destinations of a pod are on the screen, and for no longer.
+// destinations of a pod, or the cause that is about one, are on the screen, and
+// for no longer.
 func (m *Model) enter(to step) {
 	m.step = to
-	if to != stepDests {
+	var node string
+	var owner session.Key
+	switch to {
+	case stepDests:
+		node, owner = m.dests.Subject()
+	case stepCause:
+		node, owner = m.cause.Focus()
+	case stepNodes, stepPods, stepProof:
+	}
+	if owner == "" {
 		m.blur()
 		return
 	}
-	node, owner := m.dests.Subject()
 	m.view.FocusOn(node, owner)
 	m.focused = true
 	if m.ended {

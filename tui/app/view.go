@@ -211,5 +211,6 @@ func (m *Model) legend() sheet.Group {
 		bind("—", "not known"),
 		bind("◌", "not heard of"),
 		bind(page.GapMark, "gap: see x"),
+		bind(page.JobMark, "runs to an end"),
 	)}
 }

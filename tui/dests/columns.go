@@ -50,6 +50,13 @@ func (p *Page) columns() []column {
 		p.trouble("syn-r", "SYN-R/S", 7, 6, func(t *session.Trouble) float64 { return t.SynRetransmits }),
 		p.trouble("rst", "RST/S", 6, 7, func(t *session.Trouble) float64 { return t.Resets }),
 		{
+			ID: "silent", Title: "SILENT", Min: 6, Max: 8, Right: true, Descending: true, Priority: 8,
+			Text:    silent,
+			Look:    func(d *session.Dest) theme.Style { return page.Counter(p.theme, float64(max(0, silence(d)))) },
+			Compare: func(a, b *session.Dest) int { return cmp.Compare(silence(a), silence(b)) },
+			Absent:  func() bool { return p.node == nil || !p.node.Sight().Silence },
+		},
+		{
 			ID: "life", Title: "LIFE p50", Min: 8, Max: 9, Right: true, Descending: true, Priority: 5,
 			Text:    func(d *session.Dest) string { return format.MedianLife(d.Lives) },
 			Look:    func(*session.Dest) theme.Style { return p.theme.Dim },
@@ -57,6 +64,22 @@ func (p *Page) columns() []column {
 			Absent:  func() bool { return p.node == nil || !p.node.Sight().Lives },
 		},
 	}
+}
+
+// silence is how many open connections have carried nothing for a minute or
+// more; -1 when that is not known.
+func silence(d *session.Dest) int {
+	if d.Silent == nil {
+		return -1
+	}
+	return d.Silent.Sum()
+}
+
+func silent(d *session.Dest) string {
+	if n := silence(d); n >= 0 {
+		return format.Count(n)
+	}
+	return format.Dash
 }
 
 // trouble is a column of what only some collectors see.
@@ -121,8 +144,12 @@ func (p *Page) ifCounts(d *session.Dest) theme.Style {
 	return p.theme.Dim
 }
 
+// counts says whether a destination takes a port, and why not. A Service that
+// leads out of the cluster does, although its own address looks private.
 func counts(d *session.Dest) string {
 	switch {
+	case d.Eligible && len(d.Endpoints) > 0:
+		return "public!"
 	case d.Eligible:
 		return "yes"
 	case d.WhyNot != "":
@@ -215,7 +242,28 @@ func (p *Page) Sentence(width int) string {
 	if len(d.Processes) == 1 && d.Processes[0].Command != "" {
 		who = "; all are " + firstWord(sanitize.Text(d.Processes[0].Command)) + "'s"
 	}
-	return format.Fit(width, fmt.Sprintf("%s hold about %s", "Connections to "+at, format.Plural(held, "port")), alone, wait, who, ".")
+	return format.Fit(width, fmt.Sprintf("%s hold about %s", "Connections to "+at, format.Plural(held, "port")), alone, wait, who, p.leads(d), ".", p.named())
+}
+
+// leads tells where a Service's ports are really used.
+func (*Page) leads(d *session.Dest) string {
+	if len(d.Endpoints) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(d.Endpoints) - 1; n > 0 {
+		more = fmt.Sprintf(" and %s more", format.Count(n))
+	}
+	return "; it leads to " + d.Endpoints[0].String() + more
+}
+
+// named is what the pod does to its node's ports, when that was found.
+func (p *Page) named() string {
+	c, sure, _ := p.asked.Diagnose(p.pic.Snap, p.node).CauseOf(p.owner)
+	if c == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Cause: %s (%s).", c.Title(), sure)
 }
 
 func firstWord(s string) string {

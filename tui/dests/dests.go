@@ -41,6 +41,8 @@ type Page struct {
 	width, height int
 	// shown is the destination whose processes are in the right pane.
 	shown *session.Dest
+	// asked is the node that was diagnosed last.
+	asked page.Asked
 }
 
 var _ page.Page = (*Page)(nil)
@@ -80,6 +82,9 @@ func (p *Page) Open(node string, owner session.Key, title string) {
 
 // Subject is what the page is about.
 func (p *Page) Subject() (node string, owner session.Key) { return p.nodeName, p.ownerKey }
+
+// Title names the pod that the page is about.
+func (p *Page) Title() string { return p.title }
 
 // SetPicture shows a picture.
 func (p *Page) SetPicture(pic page.Picture) {
@@ -369,14 +374,14 @@ func (p *Page) State() string {
 
 // ShortHelp names the keys that matter here.
 func (p *Page) ShortHelp() []key.Binding {
-	return []key.Binding{p.keys.Global.Back, p.keys.Global.Know, p.keys.Table.NextPane, p.keys.Global.Eligible, p.keys.Global.Filter}
+	return []key.Binding{p.keys.Global.Back, p.keys.Global.Diagnose, p.keys.Global.Know, p.keys.Table.NextPane, p.keys.Global.Eligible, p.keys.Global.Filter}
 }
 
 // FullHelp names every key of the page.
 func (p *Page) FullHelp() [][]key.Binding {
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane},
+		{p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}

@@ -76,7 +76,7 @@ func Node(snap *session.Snapshot, n *session.Node) Sheet {
 		Title: "How do you know? Node " + sanitize.Text(n.Name),
 		Sections: []Section{
 			{Title: "The same by hand", Items: append(reachNode(snap, n), onNode()...)},
-			numbers(n), seen(n), unseen(snap, n), features(n),
+			numbers(n), crossCheck(snap, n), seen(n), unseen(snap, n), features(n),
 		},
 	}
 	sheet.Sections = append(sheet.Sections, tracked(n)...)

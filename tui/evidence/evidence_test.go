@@ -83,7 +83,7 @@ func TestDest(t *testing.T) {
 	o := n.Owners[0]
 	has(t, evidence.Dest(s, n, o, o.Dests[0]).Text(),
 		"cat /proc/4711/cgroup", "nsenter -t 4711 -n ss -tnap dst 20.60.1.9:443\n", "grep -cwF 20.60.1.9:443",
-		"counts: yes", "44 SYNs without an answer", "301 opened · 263 closed · 38 failed")
+		"counts: yes", "44 SYNs without an answer", "4.9 opened · 0.1 closed · 38 failed")
 	has(t, evidence.Dest(s, n, o, o.Dests[3]).Text(), "ss -tnap dst '[2603:1020:201:10::10f]:443'", "crictl inspect")
 	has(t, evidence.Dest(s, n, o, o.Dests[4]).Text(), "ss -unap dst 8.8.8.8:53")
 	has(t, evidence.Dest(s, n, o, o.Dests[1]).Text(), "counts: no: private")

@@ -36,6 +36,13 @@ func numbers(n *session.Node) Section {
 	default:
 		sec.Items = append(sec.Items, fact("budget", "%s ports (%s): the provider's documented default for a pool of this size", format.Count(n.Budget.Ports), n.Budget.Source))
 	}
+	if n.Budget.Note != "" {
+		sec.Items = append(sec.Items, fact("budget is", "%s", n.Budget.Note))
+	}
+	if c := n.BudgetWas; c != nil {
+		sec.Items = append(sec.Items, fact("budget was", "%s ports until %s", format.Count(c.From.Ports), format.Clock(c.At)))
+	}
+	sec.Items = append(sec.Items, measured(n), fullIn(n))
 	for _, why := range n.Why {
 		sec.Items = append(sec.Items, fact("verdict", "%s: %s", n.Verdict, why))
 	}
@@ -46,17 +53,46 @@ func numbers(n *session.Node) Section {
 	return sec
 }
 
+// measured is what the cloud says of the node.
+func measured(n *session.Node) Item {
+	if n.Measured == nil || n.Measured.TCP.Used == nil {
+		return fact("measured", "nothing: no figure of the balancer's own")
+	}
+	return fact("measured", "%s TCP ports used in the minute to %s: the cloud's own figure", format.Count(*n.Measured.TCP.Used), format.Clock(n.Measured.At))
+}
+
+func fullIn(n *session.Node) Item {
+	switch {
+	case n.FullIn == nil:
+		return fact("full in", "not known, or it does not fill")
+	case *n.FullIn <= 0:
+		return fact("full in", "now: no port is left towards %s", format.Plural(len(n.Full), "destination"))
+	default:
+		return fact("full in", "%s if it goes on as it does (%s)", format.FullIn(n.FullIn), estimated)
+	}
+}
+
+// silent says how many connections nobody uses.
+func silent(n *session.Node, s *session.Silence) Item {
+	if s == nil {
+		return fact("silent", "not seen by %s", format.Collector(n.Collector))
+	}
+	return fact("silent", "%s of the open ones have carried no packet for a minute or more, counted", format.Count(s.Sum()))
+}
+
 func counts(n *session.Node, c session.Counts) []Item {
 	items := []Item{
 		fact("ports in use", bounds(c.Ports)),
 		fact("open", "%s sockets established or closing, counted", format.Count(c.Open)),
+		silent(n, c.Silent),
 		trying(n, c.Trying),
+		fact("waiting", "%s of them for longer than an answer takes; %s more were given up and may still hold a port", format.Count(c.Waiting), format.Count(c.Abandoned)),
 		fact("cooling", "%s closed, port probably still held (%s)", format.About(c.Cooling), estimated),
 		fact("public", "%s ESTABLISHED and %s SYN_SENT to public addresses, counted", format.Count(c.EstablishedPublic), format.Count(c.SynSentPublic)),
 		fact("all flows", "%s, to any destination", format.Count(c.All)),
 	}
 	if c.UDPFlows > 0 {
-		items = append(items, fact("udp", "%s flows; the balancer keeps UDP's ports apart", format.Count(c.UDPFlows)))
+		items = append(items, fact("udp", "%s flows, ~%s ports; the balancer keeps UDP's ports apart", format.Count(c.UDPFlows), format.Count(c.UDP.Estimate)))
 	}
 	items = append(items, rates(n, c.OpensPerSecond, c.ClosesPerSecond, c.FailedPerSecond))
 	return append(items, ends(n, c.Trouble, c.Lives)...)
@@ -101,6 +137,12 @@ func ownerFacts(n *session.Node, o *session.Owner) Section {
 	if len(o.Containers) > 0 {
 		sec.Items = append(sec.Items, fact("containers", "%s", strings.Join(o.Containers, ", ")))
 	}
+	if o.OwnEgress != "" {
+		sec.Items = append(sec.Items, fact("egress", "%s: it takes no port of the node", o.OwnEgress))
+	}
+	if o.LocalPorts > 0 {
+		sec.Items = append(sec.Items, fact("local ports", "%s towards one destination, in its own network", format.Count(o.LocalPorts)))
+	}
 	if !o.Known && o.Name != "" {
 		sec.Items = append(sec.Items, fact("note", "the API server does not (or no longer) list this pod; the node still holds its sockets"))
 	}
@@ -113,6 +155,19 @@ func destFacts(n *session.Node, d *session.Dest) Section {
 		sec.Items = append(sec.Items, fact("counts", "yes: the address is beyond the balancer, so each flow takes a port"))
 	} else {
 		sec.Items = append(sec.Items, fact("counts", "no: %s", d.WhyNot))
+	}
+	if len(d.Endpoints) > 0 {
+		list := make([]string, 0, len(d.Endpoints))
+		for _, ep := range d.Endpoints[:min(len(d.Endpoints), mostTracked)] {
+			list = append(list, ep.String())
+		}
+		if more := len(d.Endpoints) - mostTracked; more > 0 {
+			list = append(list, format.Count(more)+" more")
+		}
+		sec.Items = append(sec.Items, fact("leads to", "%s: public, so the ports are used there", strings.Join(list, ", ")))
+	}
+	if d.Protocol == snat.TCP {
+		sec.Items = append(sec.Items, silent(n, d.Silent))
 	}
 	sec.Items = append(sec.Items,
 		fact("open", "%s: %s established, %s closing", format.Count(d.Open()), format.Count(d.Established), format.Count(d.Closing)),

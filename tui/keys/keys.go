@@ -17,6 +17,7 @@ type Map struct {
 type Global struct {
 	Open, Back                           key.Binding
 	Nodes, Pods, Connections             key.Binding
+	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
 	// Interrupt ends the program even while text is being typed.
@@ -50,6 +51,10 @@ func Default() *Map {
 			Nodes:       bind("1", "nodes", "1"),
 			Pods:        bind("2", "pods", "2"),
 			Connections: bind("3", "connections", "3"),
+			Cause:       bind("4", "cause", "4"),
+			Proof:       bind("5", "proof", "5"),
+			Diagnose:    bind("d", "why and what to do", "d"),
+			Baseline:    bind("b", "set baseline", "b"),
 			Freeze:      bind("space", "freeze", "space"),
 			Know:        bind("x", "how do you know", "x"),
 			Copy:        bind("y", "copy", "y"),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
@@ -58,6 +59,19 @@ func (p *Page) columns() []column {
 			Text:    used,
 			Look:    p.verdictLook,
 			Compare: byFloat(pressure),
+		},
+		{
+			ID: "measured", Title: "MEASURED", Min: 8, Max: 9, Right: true, Descending: true, Priority: 3,
+			Text:    measured,
+			Look:    func(*session.Node) theme.Style { return p.theme.Text },
+			Compare: byFloat(measuredUsed),
+			Absent:  func() bool { return !p.cloudTells },
+		},
+		{
+			ID: "full", Title: "FULL IN", Min: 7, Max: 9, Right: true, Priority: 2,
+			Text:    func(n *session.Node) string { return format.FullIn(n.FullIn) },
+			Look:    p.urgency,
+			Compare: bySooner,
 		},
 		{
 			ID: "trend", Title: "5 MIN", Min: 8, Max: 30, Weight: 1, Priority: 7,
@@ -151,6 +165,50 @@ func (p *Page) verdictLook(n *session.Node) theme.Style {
 		return look
 	}
 	return page.Counter(p.theme, float64(n.Ports.Estimate))
+}
+
+// soon is from when on a node that fills is pointed out.
+const soon = 15 * time.Minute
+
+// urgency is the look of the time that is left.
+func (p *Page) urgency(n *session.Node) theme.Style {
+	switch {
+	case n.FullIn == nil:
+		return p.theme.Dim
+	case *n.FullIn <= 0:
+		return p.theme.Bad
+	case *n.FullIn < soon:
+		return p.theme.Warn
+	default:
+		return p.theme.Text
+	}
+}
+
+// bySooner puts those first that are full first, those that do not fill last.
+func bySooner(a, b *session.Node) int {
+	left := func(n *session.Node) time.Duration {
+		if n.FullIn == nil || !page.Seen(n) {
+			return 1<<63 - 1
+		}
+		return *n.FullIn
+	}
+	return cmp.Compare(left(a), left(b))
+}
+
+// measured is what the cloud itself says; a figure of its own, and never mixed
+// with ours.
+func measured(n *session.Node) string {
+	if u := measuredUsed(n); u >= 0 {
+		return format.Count(int(u))
+	}
+	return format.Dash
+}
+
+func measuredUsed(n *session.Node) float64 {
+	if n.Measured == nil || n.Measured.TCP.Used == nil {
+		return -1
+	}
+	return float64(*n.Measured.TCP.Used)
 }
 
 func (p *Page) quiet(*session.Node) theme.Style { return p.theme.Dim }

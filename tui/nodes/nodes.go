@@ -2,6 +2,8 @@
 package nodes
 
 import (
+	"slices"
+
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
@@ -22,6 +24,10 @@ type Page struct {
 	theme *theme.Theme
 	table *table.Table[*session.Node]
 	pic   page.Picture
+	// cloudTells means that the cloud measures any of the nodes.
+	cloudTells bool
+	// asked is the node that was diagnosed last.
+	asked page.Asked
 }
 
 var _ page.Page = (*Page)(nil)
@@ -50,6 +56,7 @@ func (p *Page) SetPicture(pic page.Picture) {
 	same := pic.Snap == p.pic.Snap
 	p.pic = pic
 	if !same {
+		p.cloudTells = slices.ContainsFunc(pic.Snap.Nodes, func(n *session.Node) bool { return measuredUsed(n) >= 0 })
 		p.table.SetRows(pic.Snap.Nodes)
 	}
 }
@@ -150,7 +157,7 @@ func (p *Page) State() string {
 func (p *Page) ShortHelp() []key.Binding {
 	open := p.keys.Global.Open
 	open.SetHelp(open.Help().Key, "pods")
-	return []key.Binding{open, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Freeze, p.keys.Global.GoTo}
+	return []key.Binding{open, p.keys.Global.Diagnose, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Freeze, p.keys.Global.GoTo}
 }
 
 // FullHelp names every key of the page.
@@ -159,7 +166,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	open.SetHelp(open.Help().Key, "its pods")
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{open, p.keys.Global.Filter},
+		{open, p.keys.Global.Diagnose, p.keys.Global.Filter},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}

@@ -29,18 +29,35 @@ func (p *Page) Sentence(width int) string {
 	}
 	switch n.Verdict {
 	case snat.Exhausted:
-		return format.Fit(width, name+" is out of ports", waiting(n), share(n), ".", gap)
+		return format.Fit(width, name+" is out of ports", waiting(n), share(n), ".", gap, p.cause(n))
 	case snat.Pressured:
-		return format.Fit(width, fmt.Sprintf("%s is close to its budget: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap)
+		return format.Fit(width, fmt.Sprintf("%s is close to its budget: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap, p.cause(n), fills(n))
 	case snat.Healthy:
-		return format.Fit(width, fmt.Sprintf("%s is healthy: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap)
+		return format.Fit(width, fmt.Sprintf("%s is healthy: about %s of %s ports are in use", name, format.Count(n.Ports.Estimate), format.Count(n.Budget.Ports)), share(n), ".", gap, fills(n))
 	case snat.NotSNAT:
-		return format.Fit(width, name+" fails, but not for want of ports", because(n), ".", gap)
+		return format.Fit(width, name+" fails, but not for want of ports", because(n), ".", gap, p.cause(n))
 	case snat.Unknown:
 		return format.Fit(width, "No verdict for "+name, because(n), ".", gap)
 	default:
 		return format.Fit(width, "No verdict for "+name, because(n), ".", gap)
 	}
+}
+
+// cause names what explains the state of the node best.
+func (p *Page) cause(n *session.Node) string {
+	a, ok := p.asked.Diagnose(p.pic.Snap, n).Main()
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(" Cause: %s (%s).", a.Cause.Title(), a.Confidence)
+}
+
+// fills says when a node that still has ports will have none.
+func fills(n *session.Node) string {
+	if n.FullIn == nil || *n.FullIn <= 0 {
+		return ""
+	}
+	return " Full in " + format.FullIn(n.FullIn) + " if it goes on."
 }
 
 func waiting(n *session.Node) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component/table"
@@ -17,7 +18,7 @@ type column = table.Column[*session.Owner]
 func (p *Page) columns() []column {
 	return []column{
 		{
-			ID: "pod", Title: "POD", Min: 24, Soft: 36, Max: 90, Middle: true,
+			ID: "pod", Title: "POD", Min: 24, Soft: 32, Max: 90, Middle: true,
 			Text: title,
 			Look: func(o *session.Owner) theme.Style {
 				if !o.Known && o.Name != "" {
@@ -32,6 +33,12 @@ func (p *Page) columns() []column {
 			Text:    ownedBy,
 			Look:    func(*session.Owner) theme.Style { return p.theme.Dim },
 			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Workload.String(), b.Workload.String()) },
+		},
+		{
+			ID: "cause", Title: "CAUSE", Min: 10, Max: 11, Priority: 2,
+			Text:    p.cause,
+			Look:    p.causeLook,
+			Compare: func(a, b *session.Owner) int { return cmp.Compare(p.causeRank(a), p.causeRank(b)) },
 		},
 		p.counter("ports", "PORTS", 6, 0, page.Counter, format.About, func(o *session.Owner) int { return o.Ports.Estimate }),
 		p.counter("open", "OPEN", 5, 0, page.Counter, format.Count[int], func(o *session.Owner) int { return o.Open }),
@@ -100,12 +107,60 @@ func (p *Page) rate(id, title string, width, priority int, how look, value func(
 
 func title(o *session.Owner) string { return sanitize.Text(o.Title()) }
 
+// ownedBy marks what runs to an end: there is something to see only while it
+// does.
 func ownedBy(o *session.Owner) string {
-	if s := sanitize.Text(o.Workload.String()); s != "" {
+	s := sanitize.Text(o.Workload.String())
+	switch {
+	case s == "":
+		return format.Dash
+	case o.Workload.Batch():
+		return page.JobMark + " " + s
+	default:
 		return s
 	}
-	return format.Dash
 }
+
+// cause is what a pod does to its node's ports. A dash means that it could not
+// be seen.
+func (p *Page) cause(o *session.Owner) string {
+	c, _, known := p.diagnosis().CauseOf(o)
+	switch {
+	case !known:
+		return format.Dash
+	case c == "":
+		return "none"
+	case c == runbook.HotDestination:
+		return "hot dest."
+	default:
+		return c.Title()
+	}
+}
+
+func (p *Page) causeLook(o *session.Owner) theme.Style {
+	switch p.causeRank(o) {
+	case 0:
+		return p.theme.Warn
+	case 1:
+		return p.theme.Text
+	default:
+		return p.theme.Dim
+	}
+}
+
+// causeRank puts causes first, then what could not be seen.
+func (p *Page) causeRank(o *session.Owner) int {
+	switch c, _, known := p.diagnosis().CauseOf(o); {
+	case c != "":
+		return 0
+	case !known:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func (p *Page) diagnosis() *runbook.Diagnosis { return p.asked.Diagnose(p.pic.Snap, p.node) }
 
 // note says what the numbers of a row do not.
 func note(o *session.Owner) string {
@@ -114,6 +169,8 @@ func note(o *session.Owner) string {
 		return "not listed by the API server"
 	case o.Phase != "" && o.Phase != "Running":
 		return sanitize.Text(o.Phase)
+	case o.OwnEgress != "":
+		return sanitize.Text(o.OwnEgress)
 	case o.Ports.Max == 0 && o.UDPFlows > 0:
 		return "udp only"
 	case o.Ports.Max == 0 && o.All > 0:

@@ -31,6 +31,8 @@ type Page struct {
 	node *session.Node
 
 	publicOnly, eligibleOnly bool
+	// asked is the node that was diagnosed last.
+	asked page.Asked
 }
 
 var _ page.Page = (*Page)(nil)
@@ -238,14 +240,23 @@ func (p *Page) Sentence(width int) string {
 	if p.node.Verdict == snat.Exhausted && 2*o.Ports.Estimate > p.node.Ports.Estimate {
 		alone = " More than half of what the node has in use."
 	}
-	return format.Fit(width, who+held, of, wait, fail, ".", alone)
+	return format.Fit(width, who+held, of, wait, fail, ".", p.named(o), alone)
+}
+
+// named is what the pod does, when that was found.
+func (p *Page) named(o *session.Owner) string {
+	c, sure, _ := p.diagnosis().CauseOf(o)
+	if c == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Cause: %s (%s).", c.Title(), sure)
 }
 
 // ShortHelp names the keys that matter here.
 func (p *Page) ShortHelp() []key.Binding {
 	open := p.keys.Global.Open
 	open.SetHelp(open.Help().Key, "connections")
-	return []key.Binding{open, p.keys.Global.Back, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Public}
+	return []key.Binding{open, p.keys.Global.Back, p.keys.Global.Diagnose, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Public}
 }
 
 // FullHelp names every key of the page.
@@ -254,7 +265,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	open.SetHelp(open.Help().Key, "its connections")
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{open, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible},
+		{open, p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}

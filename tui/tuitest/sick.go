@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/probe/wire"
@@ -30,14 +31,16 @@ func Sick() *session.Snapshot {
 	ds := func(name string) session.Workload { return session.Workload{Kind: "DaemonSet", Name: name} }
 
 	checkout := Owner(SickNode, "shop", SickPod, deploy("checkout"),
-		Load{Addr: SickDest, Name: "", Established: 955, SynSent: 44, Cooling: 38, TimeWait: 12, Opens: 301, Closes: 263, Fails: 38, Detailed: true,
+		Load{Addr: SickDest, Name: "", Established: 955, SynSent: 44, Waiting: 44, Cooling: 38, TimeWait: 12, Opens: 4.9, Closes: 0.1, Fails: 38, Detailed: true,
+			OpenTrend: ramp(42, 60, 953), Silent: &session.Silence{0: 290, 1: 390},
 			Processes: []session.Process{
 				{PID: 4711, Command: "node /srv/checkout/server.js --max-old-space-size=2048", Container: "app", Established: 944, SynSent: 44},
 				{PID: 4890, Command: "curl -s https://files.example.net/health", Container: "sidecar", Established: 11},
 			}},
 		Load{Addr: "10.0.12.7:5432", Name: "postgres.shop.svc", Established: 12, Detailed: true,
 			Processes: []session.Process{{PID: 4711, Command: "node /srv/checkout/server.js", Container: "app", Established: 12}}},
-		Load{Addr: "20.8.1.2:443", Name: "kubernetes.default", Established: 3, Cooling: 1, Detailed: true},
+		Load{Addr: "10.2.0.1:443", Name: "kubernetes.default", Established: 3, Cooling: 1, Detailed: true,
+			Endpoints: []netip.AddrPort{netip.MustParseAddrPort("20.8.1.2:443")}},
 		Load{Addr: "[2603:1020:201:10::10f]:443", Name: "login.example.net", Established: 1},
 		Load{Addr: "8.8.8.8:53", Proto: snat.UDP, Name: "", Established: 4, Opens: 0.02, Detailed: true},
 		Load{Addr: "169.254.169.254:80", Name: "metadata", Cooling: 0, TimeWait: 2, Opens: 0.3, Detailed: true},
@@ -65,6 +68,7 @@ func Sick() *session.Snapshot {
 	pressured := Node("aks-np1-vmss000007", "10.224.0.11", 1024,
 		Owner("aks-np1-vmss000007", "shop", "mailer-66b7-qqq1z", deploy("mailer"), Load{Addr: "40.1.1.1:587", Established: 790, Cooling: 72, Opens: 55, Closes: 54}))
 	pressured.Trend = ramp(60, 700, 862)
+	pressured.FullIn = new(14*time.Minute + 20*time.Second)
 	pressured.Handovers = []session.Handover{{At: Now().Add(-2*time.Minute - 21*time.Second), From: "ebpf", To: "diag", Reason: "the programs were taken out of the kernel by another"}}
 	pressured.CountedSince = pressured.Handovers[0].At
 
@@ -98,6 +102,7 @@ func Sick() *session.Snapshot {
 	unknown := Node("onprem-"+Long(63), "192.168.77.201", 0,
 		Owner("onprem", "shop", "cart-77f-r2d2x", deploy("cart"), Load{Addr: "93.184.216.34:443", Established: 60, Opens: 1.5}))
 	unknown.Collector, unknown.Rung = "procfs", "ephemeral container"
+	mute(unknown)
 
 	return Snapshot(1,
 		sick, pressured,
@@ -107,6 +112,33 @@ func Sick() *session.Snapshot {
 		Unseen("aks-np1-vmss000010", "10.224.0.14", "linux", session.StateWaiting, "", ""),
 		unknown, healthy, stale, fresh,
 	)
+}
+
+// mute takes back what procfs does not see.
+func mute(n *session.Node) {
+	n.Silent = nil
+	for _, o := range n.Owners {
+		o.Silent = nil
+		for _, d := range o.Dests {
+			d.Silent = nil
+		}
+	}
+}
+
+// Measured is the sick cluster where the cloud tells what it measures, and how
+// the way out is set up.
+func Measured() *session.Snapshot {
+	s := Sick()
+	reading := func(used int) *cloud.NodeReading {
+		return &cloud.NodeReading{At: Now().Add(-91 * time.Second).Truncate(time.Minute), TCP: cloud.Usage{Allocated: new(1024), Used: new(used)}}
+	}
+	s.Nodes[0].Measured, s.Nodes[1].Measured = reading(1021), reading(640)
+	s.Node(SeenNode).Measured = reading(158)
+	s.Cloud = &cloud.Reading{
+		Provider: snat.ProviderAzureLB, Source: "Azure Monitor",
+		Profile: &cloud.Profile{Outbound: "loadBalancer", IPs: 1, Nodes: 24, Surge: 3, Name: "prod-weu", Group: "rg", IdleTimeout: 30 * time.Minute},
+	}
+	return s
 }
 
 // Big is a node of many pods, for benchmarks and scrolling.

@@ -103,11 +103,16 @@ type Load struct {
 	Proto snat.Protocol
 	Name  string
 
-	Established, Closing, SynSent, TimeWait, Cooling int
-	Opens, Closes, Fails                             float64
-	// Trouble and Lives are what only some collectors see.
+	Established, Closing, SynSent, Waiting, TimeWait, Cooling int
+	Opens, Closes, Fails                                      float64
+	// Trouble, Lives and Silent are what only some collectors see. Silent is
+	// filled in by Node where the collector sees it.
 	Trouble *session.Trouble
 	Lives   *session.Lives
+	Silent  *session.Silence
+	// OpenTrend is the past of what is open; Endpoints is where a Service leads.
+	OpenTrend []int
+	Endpoints []netip.AddrPort
 
 	Processes []session.Process
 	Detailed  bool
@@ -134,8 +139,11 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 			Dest: snat.Dest{Protocol: l.Proto, IP: ap.Addr(), Port: ap.Port()}, Name: l.Name, Class: classify.Classify(ap.Addr()),
 			Established: l.Established, Closing: l.Closing, SynSent: l.SynSent, TimeWait: l.TimeWait, Cooling: l.Cooling,
 			OpensPerSecond: l.Opens, ClosesPerSecond: l.Closes, FailedPerSecond: l.Fails,
-			Trouble: l.Trouble, Lives: l.Lives,
+			Trouble: l.Trouble, Lives: l.Lives, Silent: l.Silent, Waiting: l.Waiting, OpenTrend: l.OpenTrend, Endpoints: l.Endpoints,
 			Processes: l.Processes, Detailed: l.Detailed,
+		}
+		if len(d.Endpoints) > 0 {
+			d.Class = snat.Class{Eligible: true}
 		}
 		o.Dests = append(o.Dests, d)
 		o.All += d.Open() + d.SynSent
@@ -149,7 +157,9 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 		sums = append(sums, snat.Load{Open: d.Open(), Attempting: d.SynSent, Cooling: d.Cooling})
 		o.Open += d.Open()
 		o.Trying += d.SynSent
+		o.Waiting += d.Waiting
 		o.Cooling += d.Cooling
+		o.OpenTrend = sum(o.OpenTrend, l.OpenTrend)
 		o.EstablishedPublic += d.Established
 		o.SynSentPublic += d.SynSent
 		o.OpensPerSecond += d.OpensPerSecond
@@ -159,6 +169,41 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 	}
 	o.Ports = snat.Bounds(sums, 0)
 	return o
+}
+
+// sum adds trends up, aligned at their newest value.
+func sum(a, b []int) []int {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	out := append([]int(nil), a...)
+	for i, v := range b {
+		out[len(a)-len(b)+i] += v
+	}
+	return out
+}
+
+// hush fills in that nothing is silent, for a collector that would see it.
+func hush(n *session.Node) {
+	n.Silent = &session.Silence{}
+	for _, o := range n.Owners {
+		o.Silent = &session.Silence{}
+		for _, d := range o.Dests {
+			if d.Protocol != snat.TCP {
+				continue
+			}
+			if d.Silent == nil {
+				d.Silent = &session.Silence{}
+			}
+			if !d.Eligible {
+				continue
+			}
+			for i, c := range d.Silent {
+				o.Silent[i] += c
+				n.Silent[i] += c
+			}
+		}
+	}
 }
 
 // finer adds up what only some collectors see.
@@ -214,6 +259,8 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 	for _, o := range owners {
 		n.Open += o.Open
 		n.Trying += o.Trying
+		n.Waiting += o.Waiting
+		n.OpenTrend = sum(n.OpenTrend, o.OpenTrend)
 		n.Cooling += o.Cooling
 		n.All += o.All
 		n.UDPFlows += o.UDPFlows
@@ -229,12 +276,18 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 			}
 		}
 	}
+	if n.Sight().Silence {
+		hush(n)
+	}
 	var loads []snat.Load
 	for _, l := range byDest {
 		loads = append(loads, l)
 	}
 	n.Ports = snat.Bounds(loads, budget)
 	n.Verdict, n.Why = snat.Judge(snat.Situation{Ports: n.Ports, Budget: n.Budget, Starved: n.Trying})
+	if n.Verdict == snat.Exhausted {
+		n.FullIn = new(time.Duration)
+	}
 	return n
 }
 

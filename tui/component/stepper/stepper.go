@@ -11,9 +11,8 @@ import (
 	"github.com/snattop/snattop/tui/theme"
 )
 
-// Steps are the names of the steps that exist, in order. Cause and Proof take
-// their places here once their pages do.
-func Steps() []string { return []string{"Node", "Pod", "Connections"} }
+// Steps are the names of the steps, in order.
+func Steps() []string { return []string{"Node", "Pod", "Connections", "Cause", "Proof"} }
 
 var (
 	here      = [...]string{"❶", "❷", "❸", "❹", "❺"}

@@ -12,7 +12,7 @@ import (
 func TestHitAgreesWithView(t *testing.T) {
 	t.Parallel()
 	line := ansi.Strip(stepper.View(1, theme.New(true, true), 60))
-	if want := " ① Node ── ❷ Pod ── ③ Connections"; ansi.Cut(line, 0, ansi.StringWidth(want)) != want || ansi.StringWidth(line) != 60 {
+	if want := " ① Node ── ❷ Pod ── ③ Connections ── ④ Cause ── ⑤ Proof"; ansi.Cut(line, 0, ansi.StringWidth(want)) != want || ansi.StringWidth(line) != 60 {
 		t.Fatalf("%q", line)
 	}
 	for x := -1; x < 60; x++ {
@@ -24,6 +24,10 @@ func TestHitAgreesWithView(t *testing.T) {
 			want = 1
 		case x >= 20 && x < 33:
 			want = 2
+		case x >= 37 && x < 44:
+			want = 3
+		case x >= 48 && x < 55:
+			want = 4
 		}
 		if got := stepper.Hit(x); got != want {
 			t.Errorf("Hit(%d) = %d, want %d", x, got, want)

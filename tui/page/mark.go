@@ -1,0 +1,4 @@
+package page
+
+// JobMark stands before a workload that runs to an end.
+const JobMark = "◷"
