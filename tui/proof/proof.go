@@ -26,9 +26,9 @@ type Page struct {
 	table *table.Table[*row]
 	pic   page.Picture
 	// baseline is the picture that now is compared with; its Snap is nil until
-	// there is one. before is the report of it.
+	// there is one. before is what is compared with of it.
 	baseline page.Picture
-	before   *report.Report
+	before   *proof.Baseline
 
 	// compared is what the rows were made of, and when that was.
 	compared  *session.Snapshot
@@ -75,7 +75,7 @@ func (p *Page) SetPicture(pic page.Picture) {
 
 // pace is the least time between two comparisons: levels are of half a minute,
 // so more often would show nothing else.
-const pace = time.Second
+const pace = 2 * time.Second
 
 // compare compares anew, when there is something new.
 func (p *Page) compare() *proof.Comparison {
@@ -87,9 +87,9 @@ func (p *Page) compare() *proof.Comparison {
 	}
 	p.outOfDate, p.compared, p.at = false, p.pic.Snap, p.pic.Now
 	if p.before == nil {
-		p.before = reportOf(p.baseline)
+		p.before = proof.From(reportOf(p.baseline), p.baseline.Snap.Timers)
 	}
-	p.result = proof.CompareWith(p.before, reportOf(p.pic), p.pic.Snap.Timers)
+	p.result = p.before.Compare(reportOf(p.pic))
 	p.measured = false
 	for i := range p.result.Nodes {
 		m := p.result.Nodes[i].Measured

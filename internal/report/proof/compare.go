@@ -20,7 +20,24 @@ func Compare(before, after *report.Report) *Comparison {
 
 // CompareWith is Compare with those of the timers replaced that are set.
 func CompareWith(before, after *report.Report, timers snat.Timers) *Comparison {
-	p := &pairing{before: newSide("before", before, timers), after: newSide("after", after, timers)}
+	return From(before, timers).Compare(after)
+}
+
+// Baseline is a report that others are compared with, one after the other.
+type Baseline struct {
+	side   *side
+	timers snat.Timers
+}
+
+// From makes a baseline of a report. Timers that are set replace those of the
+// provider.
+func From(before *report.Report, timers snat.Timers) *Baseline {
+	return &Baseline{side: newSide("before", before, timers), timers: timers}
+}
+
+// Compare holds a report beside the baseline. Neither is changed.
+func (b *Baseline) Compare(after *report.Report) *Comparison {
+	p := &pairing{before: b.side, after: newSide("after", after, b.timers)}
 	c := &Comparison{
 		Schema: Schema, Before: taken(p.before), After: taken(p.after), Cautions: []Caution{},
 		Nodes: []Node{}, Workloads: []Workload{}, Pods: []Pod{}, Destinations: []Destination{},
