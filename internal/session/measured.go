@@ -19,7 +19,7 @@ func cleanReading(r *cloud.Reading) *cloud.Reading {
 	out.Nodes = make([]cloud.NodeReading, 0, min(len(r.Nodes), maxCloudNodes))
 	for _, n := range r.Nodes[:min(len(r.Nodes), maxCloudNodes)] {
 		n.IP, n.Name = clean(n.IP), clean(n.Name)
-		n.TCP.Lost, n.UDP.Lost = clean(n.TCP.Lost), clean(n.UDP.Lost)
+		n.TCP.Lost, n.UDP.Lost, n.Both.Lost = clean(n.TCP.Lost), clean(n.UDP.Lost), clean(n.Both.Lost)
 		out.Nodes = append(out.Nodes, n)
 	}
 	out.Problems = make([]cloud.Problem, 0, min(len(r.Problems), maxTexts))
