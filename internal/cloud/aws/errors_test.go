@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -63,14 +64,16 @@ func TestErrors(t *testing.T) {
 						t.Error(err)
 						return true
 					}
-					conn.Close()
+					if err := conn.Close(); err != nil {
+						t.Error(err)
+					}
 				case c.status == -2:
 					w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
-					w.Write(make([]byte, poll.MaxAnswer+1))
+					write(w, make([]byte, poll.MaxAnswer+1))
 				case c.body != "":
 					w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 					w.WriteHeader(c.status)
-					w.Write([]byte(c.body))
+					write(w, []byte(c.body))
 				default:
 					reply(t, w, c.status, refusal{Type: c.code, Message: "no, " + secret})
 				}
@@ -94,8 +97,8 @@ func TestErrors(t *testing.T) {
 			if strings.Contains(show(got), secret) {
 				t.Errorf("what the server said is told: %s", show(got))
 			}
-			if len(server.asked) != 1 {
-				t.Errorf("%d questions were asked", len(server.asked))
+			if n := server.questions(); n != 1 {
+				t.Errorf("%d questions were asked", n)
 			}
 		})
 	}
@@ -208,7 +211,7 @@ func TestCredentialIsNeverTold(t *testing.T) {
 		if len(got.Problems) == 0 || leaks(show(got)) {
 			t.Errorf("%d: %s", status, show(got))
 		}
-		if n := len(server.asked); n != 1 {
+		if n := server.questions(); n != 1 {
 			t.Errorf("%d: %d requests", status, n)
 		}
 		tls.Close()
@@ -320,11 +323,20 @@ echo '{"Version":1,"AccessKeyId":"AKIAHUSHHUSH","SecretAccessKey":"x","SessionTo
 	if err != nil {
 		t.Fatal(err)
 	}
-	typed.WriteString("q\n")
-	typed.Close()
+	if _, err := typed.WriteString("q\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := typed.Close(); err != nil {
+		t.Fatal(err)
+	}
 	stderr, stdin := os.Stderr, os.Stdin
 	os.Stderr, os.Stdin = screen, keys
-	defer func() { os.Stderr, os.Stdin = stderr, stdin; screen.Close(); keys.Close() }()
+	defer func() {
+		os.Stderr, os.Stdin = stderr, stdin
+		if err := errors.Join(screen.Close(), keys.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
 
 	server := &watch{t: t, metrics: [][]metric{{gateway(natOne)}}}
 	tls := httptest.NewTLSServer(server)

@@ -45,7 +45,7 @@ type (
 		StartTime, EndTime time.Time
 		ScanBy, NextToken  string
 		MetricDataQueries  []struct {
-			Id         string //nolint:revive // its name on the wire
+			ID         string `cbor:"Id"`
 			MetricStat struct {
 				Metric metric
 				Period int
@@ -54,9 +54,10 @@ type (
 		}
 	}
 	result struct {
-		Id, StatusCode string //nolint:revive // its name on the wire
-		Timestamps     []time.Time
-		Values         []float64
+		ID         string `cbor:"Id"`
+		StatusCode string
+		Timestamps []time.Time
+		Values     []float64
 	}
 	dataOut struct {
 		MetricDataResults []result
@@ -114,7 +115,9 @@ func (s *watch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.lists = append(s.lists, in)
 		page := 0
 		if in.NextToken != "" {
-			fmt.Sscan(in.NextToken, &page)
+			if _, err := fmt.Sscan(in.NextToken, &page); err != nil {
+				s.t.Error(err)
+			}
 		}
 		var out listOut
 		if page < len(s.metrics) {
@@ -146,7 +149,7 @@ func (s *watch) data(in dataIn) (out dataOut) {
 		for _, d := range q.MetricStat.Metric.Dimensions {
 			id = strings.TrimSpace(id + " " + d.Value)
 		}
-		r := result{Id: q.Id, StatusCode: "Complete"}
+		r := result{ID: q.ID, StatusCode: "Complete"}
 		for i, v := range s.values[id+" "+q.MetricStat.Metric.MetricName] {
 			if v >= 0 { // else a gap
 				r.Timestamps = append(r.Timestamps, t0.Add(-time.Duration(i+1)*time.Minute))
@@ -171,7 +174,21 @@ func reply(t *testing.T, w http.ResponseWriter, status int, out any) {
 	w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
 	w.Header().Set("Content-Type", "application/cbor")
 	w.WriteHeader(status)
-	w.Write(body)
+	write(w, body)
+}
+
+// write answers with b. Whoever has hung up gets none.
+func write(w http.ResponseWriter, b []byte) {
+	if _, err := w.Write(b); err != nil {
+		return
+	}
+}
+
+// questions is how many were asked.
+func (s *watch) questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked)
 }
 
 // set changes what the server says.

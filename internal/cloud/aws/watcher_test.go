@@ -159,9 +159,9 @@ func TestPagesOfFigures(t *testing.T) {
 		}
 		var in dataIn
 		server.decode(body, &in)
-		out := dataOut{NextToken: "more", MetricDataResults: []result{{Id: id, StatusCode: "PartialData", Timestamps: []time.Time{t0.Add(-2 * time.Minute)}, Values: []float64{1}}}}
+		out := dataOut{NextToken: "more", MetricDataResults: []result{{ID: id, StatusCode: "PartialData", Timestamps: []time.Time{t0.Add(-2 * time.Minute)}, Values: []float64{1}}}}
 		if in.NextToken == "more" {
-			out = dataOut{MetricDataResults: []result{{Id: id, StatusCode: "Complete", Timestamps: []time.Time{t0.Add(-time.Minute), t0}, Values: []float64{2}}}}
+			out = dataOut{MetricDataResults: []result{{ID: id, StatusCode: "Complete", Timestamps: []time.Time{t0.Add(-time.Minute), t0}, Values: []float64{2}}}}
 		}
 		reply(t, w, http.StatusOK, out)
 		return true
@@ -187,9 +187,9 @@ func TestStatusOfSeries(t *testing.T) {
 				return false
 			}
 			reply(t, w, http.StatusOK, dataOut{MetricDataResults: []result{
-				{Id: "s0_" + activeConnectionCount, StatusCode: "Complete", Timestamps: []time.Time{t0.Add(-time.Minute)}, Values: []float64{1}},
-				{Id: "s0_" + errorPortAllocation, StatusCode: status},
-				{Id: "another", StatusCode: "Complete", Timestamps: []time.Time{t0}, Values: []float64{9}},
+				{ID: "s0_" + activeConnectionCount, StatusCode: "Complete", Timestamps: []time.Time{t0.Add(-time.Minute)}, Values: []float64{1}},
+				{ID: "s0_" + errorPortAllocation, StatusCode: status},
+				{ID: "another", StatusCode: "Complete", Timestamps: []time.Time{t0}, Values: []float64{9}},
 			}})
 			return true
 		}

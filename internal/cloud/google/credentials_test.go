@@ -58,7 +58,7 @@ func cloudOf(t *testing.T, api http.Handler, token http.HandlerFunc) (*httptest.
 
 func giveToken(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	w.Write([]byte(`{"access_token":"access-` + secret + `","token_type":"Bearer","expires_in":3600}`))
+	write(w, []byte(`{"access_token":"access-`+secret+`","token_type":"Bearer","expires_in":3600}`))
 }
 
 func TestCredentialGoesWithTheQuestion(t *testing.T) {
@@ -88,7 +88,9 @@ func TestCredentialGoesWithTheQuestion(t *testing.T) {
 func TestCredentialIsNeverTold(t *testing.T) {
 	echo := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			r.ParseForm()
+			if err := r.ParseForm(); err != nil {
+				t.Error(err)
+			}
 			said := r.Header.Get("Authorization") + " " + r.Form.Encode() + " refresh-" + secret + " client-" + secret
 			body, err := json.Marshal(map[string]any{
 				"error":             map[string]any{"code": status, "status": said, "message": said, "details": []any{map[string]any{"reason": said}}},
@@ -101,18 +103,20 @@ func TestCredentialIsNeverTold(t *testing.T) {
 			w.Header().Set("Location", "https://"+secret+".example/")
 			w.Header().Set("Retry-After", said)
 			w.WriteHeader(status)
-			w.Write(body)
+			write(w, body)
 		}
 	}
 	tokenError := func(w http.ResponseWriter, r *http.Request) {
-		r.ParseForm()
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		body, err := json.Marshal(map[string]string{"error": r.Form.Get("refresh_token"), "error_description": r.Form.Encode()})
 		if err != nil {
 			t.Error(err)
 		}
-		w.Write(body)
+		write(w, body)
 	}
 	for _, status := range []int{200, 302, 307, 400, 401, 403, 404, 418, 429, 500} {
 		for name, c := range map[string]struct {
@@ -145,7 +149,7 @@ func TestExpiredLogin(t *testing.T) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		w.Write([]byte(`{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`))
+		write(w, []byte(`{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`))
 	})
 	r := startWith(t, o)
 	got, wait := r.next()

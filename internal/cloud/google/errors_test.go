@@ -61,14 +61,14 @@ func TestErrors(t *testing.T) {
 					hangUp(t, w)
 					return true
 				case -2:
-					w.Write(make([]byte, poll.MaxAnswer+1))
+					write(w, make([]byte, poll.MaxAnswer+1))
 					return true
 				}
 				for k, v := range c.header {
 					w.Header()[k] = v
 				}
 				w.WriteHeader(c.status)
-				w.Write([]byte(c.body))
+				write(w, []byte(c.body))
 				return true
 			}
 			r := start(t, server)
@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 			}
 			// What stops a round is asked for once.
 			if c.denied || c.status == 429 || c.status >= 500 || c.status < 0 && c.status != -2 {
-				if n := len(server.asked); n != 1 {
+				if n := server.questions(); n != 1 {
 					t.Errorf("%d questions were asked", n)
 				}
 			}
@@ -110,7 +110,9 @@ func hangUp(t *testing.T, w http.ResponseWriter) {
 		t.Error(err)
 		return
 	}
-	conn.Close()
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestThrottlingGrows(t *testing.T) {

@@ -54,7 +54,30 @@ func (m *monitoring) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if m.answer != nil && m.answer(w, r, metric[1]) {
 		return
 	}
-	json.NewEncoder(w).Encode(page{TimeSeries: m.series[metric[1]]})
+	say(w, page{TimeSeries: m.series[metric[1]]})
+}
+
+// write answers with b. Whoever has hung up gets none.
+func write(w http.ResponseWriter, b []byte) {
+	if _, err := w.Write(b); err != nil {
+		return
+	}
+}
+
+// say answers with v in JSON.
+func say(w http.ResponseWriter, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	write(w, b)
+}
+
+// questions is how many were asked.
+func (m *monitoring) questions() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.asked)
 }
 
 // requests are those for a metric.
@@ -62,7 +85,7 @@ func (m *monitoring) requests(metric string) (found []*http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.asked {
-		if s := metricType.FindStringSubmatch(r.URL.Query().Get("filter")); s != nil && s[1] == metric {
+		if s := metricType.FindStringSubmatch(r.URL.Query().Get("filter")); len(s) == 2 && s[1] == metric {
 			found = append(found, r)
 		}
 	}

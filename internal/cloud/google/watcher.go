@@ -58,7 +58,7 @@ func New(o Options) (*Watcher, error) {
 		o.Getenv = os.Getenv
 	}
 	if o.Home == "" {
-		o.Home, _ = os.UserHomeDir() //nolint:errcheck // without one there is no file of gcloud's
+		o.Home, _ = os.UserHomeDir() // without one there is no file of gcloud's
 	}
 	o.Clock = o.Clock.Filled()
 	return &Watcher{options: o, base: base, plain: plain}, nil

@@ -148,7 +148,7 @@ func TestPages(t *testing.T) {
 			p.TimeSeries = []series{labels("gke-b", map[string]string{"ip_protocol": "TCP"}).with(-5, 20)}
 			p.NextPageToken = ""
 		}
-		json.NewEncoder(w).Encode(p)
+		say(w, p)
 		return true
 	}
 	got, _ := start(t, server).next()
@@ -166,7 +166,7 @@ func TestPagesEnd(t *testing.T) {
 		if metric != portUsage {
 			return false
 		}
-		json.NewEncoder(w).Encode(page{NextPageToken: "for ever"})
+		say(w, page{NextPageToken: "for ever"})
 		return true
 	}
 	got, _ := start(t, server).next()

@@ -193,15 +193,16 @@ func TestABusyReaderHoldsNobodyUp(t *testing.T) {
 func TestWhatFailsIsToldAndTriedAgain(t *testing.T) {
 	type watch = func(context.Context, <-chan []cloud.Node, func(cloud.Reading)) error
 	watching := func(do watch) pick.Factory { return gives(&reader{do: do}) }
-	var none []int
 	for name, c := range map[string]struct {
 		factory pick.Factory
 		want    string
 	}{
-		"factory":         {func() (cloud.Watcher, error) { return nil, errors.New("no way\x1b[31m to it") }, "Azure Monitor cannot be asked: no way to it"},
-		"nothing":         {func() (cloud.Watcher, error) { return nil, nil }, "there is no reader for it"},
-		"factory panics":  {func() (cloud.Watcher, error) { panic("Bearer hush") }, "reading Azure Monitor broke (string)"},
-		"reader panics":   {watching(func(context.Context, <-chan []cloud.Node, func(cloud.Reading)) error { _ = none[len(none)]; return nil }), "reading Azure Monitor broke (runtime error: index out of range"},
+		"factory":        {func() (cloud.Watcher, error) { return nil, errors.New("no way\x1b[31m to it") }, "Azure Monitor cannot be asked: no way to it"},
+		"nothing":        {func() (cloud.Watcher, error) { return nil, nil }, "there is no reader for it"},
+		"factory panics": {func() (cloud.Watcher, error) { panic("Bearer hush") }, "reading Azure Monitor broke (string)"},
+		"reader panics": {watching(func(_ context.Context, n <-chan []cloud.Node, _ func(cloud.Reading)) error {
+			return errors.New((<-n)[7].Name)
+		}), "reading Azure Monitor broke (runtime error: index out of range"},
 		"reader gives up": {watching(func(context.Context, <-chan []cloud.Node, func(cloud.Reading)) error { return errors.New("tired") }), "reading Azure Monitor ended: tired"},
 		"panics once told": {watching(func(_ context.Context, n <-chan []cloud.Node, tell func(cloud.Reading)) error {
 			<-n

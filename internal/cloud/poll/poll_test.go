@@ -147,11 +147,10 @@ func TestWatchKeepsFiguresForAWhile(t *testing.T) {
 func TestWatchContainsAPanic(t *testing.T) {
 	h := newHand()
 	crash := make(chan any, 1)
-	nodes, told := watching(t, h, func(context.Context, []cloud.Node) poll.Round {
+	nodes, told := watching(t, h, func(_ context.Context, nodes []cloud.Node) poll.Round {
 		thrown := <-crash
 		if thrown == "index" {
-			var none []int
-			return poll.Round{Wait: time.Duration(none[len(none)])}
+			return poll.Round{Wait: time.Duration(nodes[1].Name[0])}
 		}
 		panic(thrown)
 	})
@@ -280,6 +279,13 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// write answers with n bytes, as far as they are read.
+func write(w http.ResponseWriter, n int) {
+	if _, err := w.Write(make([]byte, n)); err != nil {
+		return
+	}
+}
+
 func TestClientFollowsNoRedirectAndReadsNoFlood(t *testing.T) {
 	t.Parallel()
 	reached := false
@@ -290,9 +296,9 @@ func TestClientFollowsNoRedirectAndReadsNoFlood(t *testing.T) {
 		case "/away":
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		case "/exact":
-			w.Write(make([]byte, poll.MaxAnswer))
+			write(w, poll.MaxAnswer)
 		default:
-			w.Write(make([]byte, poll.MaxAnswer+1))
+			write(w, poll.MaxAnswer+1)
 		}
 	}))
 	defer server.Close()
@@ -305,9 +311,8 @@ func TestClientFollowsNoRedirectAndReadsNoFlood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
 		n, err := io.Copy(io.Discard, resp.Body)
-		return resp.StatusCode, int(n), err
+		return resp.StatusCode, int(n), errors.Join(err, resp.Body.Close())
 	}
 	if status, _, _ := get("/away"); status != http.StatusTemporaryRedirect || reached {
 		t.Errorf("a redirect was followed: HTTP %d, reached %v", status, reached)
