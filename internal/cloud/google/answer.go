@@ -93,7 +93,6 @@ func (s series) name() string {
 // details hold an ErrorInfo with a reason).
 type refusal struct {
 	Error struct {
-		Message string `json:"message"`
 		Status  string `json:"status"`
 		Details []struct {
 			Reason string `json:"reason"`

@@ -119,7 +119,7 @@ func (c *client) page(ctx context.Context, project string, values url.Values) (p
 	c.ahead = poll.Ahead(resp.Header, now)
 	data, err := io.ReadAll(resp.Body)
 	if resp.StatusCode != http.StatusOK {
-		return page{}, refused(resp, data, token.AccessToken, now)
+		return page{}, refused(resp, data, now)
 	}
 	if err != nil {
 		return page{}, fmt.Errorf("reading the answer of %s: %w", u.Host, err)
@@ -127,16 +127,14 @@ func (c *client) page(ctx context.Context, project string, values url.Values) (p
 	return decodePage(data)
 }
 
-// apiError is an answer that is no 200.
+// apiError is an answer that is no 200. Of its text only codes are kept, where
+// they have the shape of one: the rest may repeat what was sent.
 type apiError struct {
 	status int
 	// code and reason are Google's words for it, such as PERMISSION_DENIED and
 	// SERVICE_DISABLED; "" where it said none of that shape.
 	code, reason string
-	// message is Google's sentence, kept for questions that it did not
-	// understand alone, and without the token.
-	message string
-	retry   time.Duration
+	retry        time.Duration
 }
 
 func (e *apiError) Error() string {
@@ -145,7 +143,7 @@ func (e *apiError) Error() string {
 
 var codeShape = regexp.MustCompile(`^[A-Z][A-Z_]{1,60}$`)
 
-func refused(resp *http.Response, data []byte, token string, now time.Time) *apiError {
+func refused(resp *http.Response, data []byte, now time.Time) *apiError {
 	e := &apiError{status: resp.StatusCode, retry: poll.RetryAfter(resp.Header, now)}
 	var body refusal
 	if json.Unmarshal(data, &body) != nil {
@@ -159,9 +157,6 @@ func refused(resp *http.Response, data []byte, token string, now time.Time) *api
 			e.reason = d.Reason
 			break
 		}
-	}
-	if e.status == http.StatusBadRequest {
-		e.message = poll.Short(strings.ReplaceAll(body.Error.Message, token, "***"))
 	}
 	return e
 }

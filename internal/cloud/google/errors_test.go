@@ -41,7 +41,7 @@ func TestErrors(t *testing.T) {
 		},
 		"failed":           {status: 500, body: "oops", want: "failed (HTTP 500)", wait: poll.Every},
 		"unavailable":      {status: 503, header: http.Header{"Retry-After": {"120"}}, want: "failed (HTTP 503)", wait: 2 * time.Minute},
-		"not understood":   {status: 400, body: `{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"bad\u001b[31m filter"}}`, want: "INVALID_ARGUMENT): bad filter", wait: poll.Every},
+		"not understood":   {status: 400, body: `{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"bad\u001b[31m filter"}}`, want: "(HTTP 400 INVALID_ARGUMENT): this is a fault of snattop", wait: poll.Every},
 		"login page":       {status: 302, header: http.Header{"Location": {"https://login.example/"}}, want: "redirect", wait: poll.Every},
 		"captive portal":   {status: 200, body: "<html>Welcome</html>", want: "makes no sense", wait: poll.Every},
 		"empty":            {status: 200, body: "", want: "makes no sense", wait: poll.Every},

@@ -88,7 +88,7 @@ func (e *apiError) understand(project, subject string) trouble {
 		say("Google knows no %s in project %s (%s): check that the nodes' providerID names the right project", subject, project, e.Error())
 	case e.status == http.StatusBadRequest:
 		t.stop = false
-		say("Google did not understand the question about %s of project %s (%s): %s", subject, project, e.Error(), e.message)
+		say("Google did not understand the question about %s of project %s (%s): this is a fault of snattop, report it", subject, project, e.Error())
 	case e.status >= 300 && e.status < 400:
 		say("Cloud Monitoring answered with a redirect (%s), which is not followed: is there a proxy that wants a login?", e.Error())
 	case e.status >= http.StatusInternalServerError:

@@ -176,10 +176,10 @@ func dropSentence(n int, reason string) string {
 	if reason == "ENDPOINT_INDEPENDENCE_CONFLICT" {
 		return fmt.Sprintf("Cloud NAT dropped %d packets in a minute for ENDPOINT_INDEPENDENCE_CONFLICT: that is endpoint-independent mapping, no lack of ports; switch it off with `gcloud compute routers nats update NAT --router ROUTER --region REGION --no-enable-endpoint-independent-mapping`", n)
 	}
-	if reason == "" {
-		reason = "no reason"
+	if !codeShape.MatchString(reason) {
+		reason = "one without a name"
 	}
-	return fmt.Sprintf("Cloud NAT dropped %d packets in a minute for a reason that is no lack of ports: %s", n, poll.Short(reason))
+	return fmt.Sprintf("Cloud NAT dropped %d packets in a minute for a reason that is no lack of ports: %s", n, reason)
 }
 
 func clockProblem(ahead time.Duration) cloud.Problem {

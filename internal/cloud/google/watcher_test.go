@@ -38,7 +38,8 @@ func TestReading(t *testing.T) {
 			labels("gke-a", dropped("TCP", outOfResources)).with(-5, 0, 0, 7),
 			labels("gke-a", dropped("TCP", "ENDPOINT_INDEPENDENCE_CONFLICT")).with(-5, 4),
 			labels("gke-b", dropped("UDP", "ENDPOINT_INDEPENDENCE_CONFLICT")).with(-5, 5),
-			labels("gke-b", dropped("UDP", "NEW\x1b[31m_REASON")).with(-5, 1),
+			labels("gke-b", dropped("UDP", "NEW_REASON")).with(-5, 1),
+			labels("gke-b", dropped("UDP", "evil\x1b[31m")).with(-5, 2),
 		},
 		openConnections: {
 			labels("gke-a", protocol("TCP")).with(-5, 100, 200),
@@ -75,6 +76,7 @@ func TestReading(t *testing.T) {
 	for i, words := range []string{
 		"9 packets in a minute for ENDPOINT_INDEPENDENCE_CONFLICT",
 		"1 packets in a minute for a reason that is no lack of ports: NEW_REASON",
+		"2 packets in a minute for a reason that is no lack of ports: one without a name",
 		"names no instance for 1 machines",
 	} {
 		if i >= len(problems) || !strings.Contains(problems[i].Sentence, words) || problems[i].Denied {
