@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/watch"
 	k8stesting "k8s.io/client-go/testing"
+	"pgregory.net/rapid"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
@@ -264,4 +266,43 @@ func TestWatchEndpointsForbidden(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whatever an API server says of a slice, what is kept of it is clean and the
+// same after trimming.
+func TestAnySlice(t *testing.T) {
+	hostile := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }),
+		rapid.SampledFrom([]string{"\x1b[31m", "a\nb", "\x9b2J", "20.60.1.9%eth0", "::ffff:20.60.1.9%\x1b", "2603:1030::1%\n", "fd00::1", "TCP", "SCTP"}))
+	rapid.Check(t, func(t *rapid.T) {
+		address := hostile.Draw(t, "address")
+		s := slice("s", address, "20.60.1.9", address)
+		s.Labels[discoveryv1.LabelServiceName] = hostile.Draw(t, "service")
+		s.Endpoints[0].Conditions.Ready = new(rapid.Bool().Draw(t, "ready"))
+		s.Ports = append(s.Ports, discoveryv1.EndpointPort{
+			Name: new(hostile.Draw(t, "name")), Port: new(rapid.Int32().Draw(t, "port")), Protocol: new(corev1.Protocol(hostile.Draw(t, "protocol"))),
+		})
+		before, ok := endpointsOf(s)
+		trim(s)
+		after, still := endpointsOf(s)
+		if ok != still || ok && !reflect.DeepEqual(before, after) {
+			t.Fatalf("trimming made %+v of %+v", after, before)
+		}
+		texts := []string{before.Service}
+		for _, p := range before.Ports {
+			texts = append(texts, p.Name)
+			if p.Protocol != snat.TCP && p.Protocol != snat.UDP {
+				t.Fatalf("protocol %d", p.Protocol)
+			}
+		}
+		for _, text := range texts {
+			if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+				t.Fatalf("%q", text)
+			}
+		}
+		for _, a := range before.Addresses {
+			if !a.IsValid() || a.Is4In6() || a.Zone() != "" {
+				t.Fatalf("address %s", a)
+			}
+		}
+	})
 }

@@ -27,9 +27,10 @@ const (
 	// maxReach bounds the wait for nodes that are being reached.
 	maxReach = 60 * time.Second
 	// maxEmpty bounds the wait for any node to appear at all, and maxBlind
-	// that when the source has said what is wrong.
+	// that when the source has said what is wrong: it may be something else
+	// than the nodes, whose list takes a moment in a large cluster.
 	maxEmpty = 15 * time.Second
-	maxBlind = 2 * time.Second
+	maxBlind = 5 * time.Second
 )
 
 func newReport(o *options) *cobra.Command {
