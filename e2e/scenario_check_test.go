@@ -20,6 +20,10 @@ const (
 	// steadyError is how far the estimate may be from the fullest destination,
 	// as a share of it, while a load is steady.
 	steadyError = 0.05
+	// A load is steady when the fullest destination has changed by less than
+	// this share for so long.
+	steadyWithin = 0.03
+	steadyFor    = 5 * time.Second
 	// callWithin is how soon after the first SYN that the gateway dropped the
 	// node is to be called exhausted.
 	callWithin = 5 * time.Second
@@ -52,19 +56,27 @@ type extent struct{ least, most int }
 // around returns the extents of the distinct ports and of the fullest
 // destination around a moment; ok is false when the gateway was not looked at.
 func (s story) around(at time.Time) (distinct, peak extent, ok bool) {
+	return s.within(at.Add(-skew), at.Add(skew))
+}
+
+// within returns the same from one moment to another. The looks before and after
+// belong to it: what the gateway held in between is not known otherwise.
+func (s story) within(from, to time.Time) (distinct, peak extent, ok bool) {
+	first, exact := slices.BinarySearchFunc(s.truths, from, func(x ground.Truth, at time.Time) int { return x.At.Compare(at) })
+	if !exact {
+		first--
+	}
 	distinct, peak = extent{least: math.MaxInt}, extent{least: math.MaxInt}
-	for _, truth := range s.truths {
-		if truth.At.Before(at.Add(-skew)) || truth.At.After(at.Add(skew)) {
-			continue
+	for _, truth := range s.truths[max(first, 0):] {
+		if n, found := truth.Node(s.node); found {
+			ok = true
+			held := tcpPeak(n)
+			distinct = extent{min(distinct.least, n.TCP), max(distinct.most, n.TCP)}
+			peak = extent{min(peak.least, held), max(peak.most, held)}
 		}
-		n, found := truth.Node(s.node)
-		if !found {
-			continue
+		if !truth.At.Before(to) {
+			break
 		}
-		ok = true
-		held := tcpPeak(n)
-		distinct = extent{min(distinct.least, n.TCP), max(distinct.most, n.TCP)}
-		peak = extent{min(peak.least, held), max(peak.most, held)}
 	}
 	return distinct, peak, ok
 }
@@ -104,18 +116,22 @@ func (s story) bounds() []string {
 
 // errors returns how far the estimate was from the fullest destination in each
 // sample of the steady time, as shares of it: 0 when it is what the gateway said
-// within the skew.
-func (s story) errors() []float64 {
-	var all []float64
+// within the skew. A machine that is busy with something else makes a load
+// falter; then it is not steady, and shaky counts the samples left out.
+func (s story) errors() (all []float64, shaky int) {
 	for _, x := range s.during() {
 		_, peak, ok := s.around(x.at)
 		if !ok || !s.steady.contains(x.at.Sub(s.began)) {
 			continue
 		}
+		if _, recent, _ := s.within(x.at.Add(-steadyFor), x.at.Add(skew)); float64(recent.most-recent.least) > steadyWithin*float64(recent.most) {
+			shaky++
+			continue
+		}
 		off := max(peak.least-x.ports.Estimate, x.ports.Estimate-peak.most, 0)
 		all = append(all, float64(off)/float64(max(peak.least, 1)))
 	}
-	return all
+	return all, shaky
 }
 
 // firstDrop is when the gateway first dropped a packet for want of a port.

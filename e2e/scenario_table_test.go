@@ -40,7 +40,7 @@ func rowOf(s story, causes []string) row {
 		r.min, r.estimate, r.max = x.ports.Min, x.ports.Estimate, x.ports.Max
 		r.verdict = string(x.verdict)
 	}
-	if errs := s.errors(); len(errs) > 0 {
+	if errs, _ := s.errors(); len(errs) > 0 {
 		r.worst = fmt.Sprintf("%.1f %%", 100*slices.Max(errs))
 	}
 	if _, dropped := s.firstDrop(); s.fills && dropped {
