@@ -148,7 +148,7 @@ func (w *watch) until(what string, ok func() bool) {
 }
 
 // want waits for a destination to have exactly these connections and events,
-// whatever the lives of those that ended.
+// whatever the lives of those that ended, and however often a SYN had to be sent.
 func (w *watch) want(what string, dest netip.AddrPort, g count.Gauges, e count.Events) {
 	w.t.Helper()
 	var nowIs count.Gauges
@@ -156,7 +156,7 @@ func (w *watch) want(what string, dest netip.AddrPort, g count.Gauges, e count.E
 	for began := time.Now(); ; runtime.Gosched() {
 		w.read()
 		nowIs, did = w.to(dest)
-		did.Lives = e.Lives
+		did.Lives, did.SynRetrans = e.Lives, e.SynRetrans
 		if nowIs == g && did == e {
 			return
 		}
