@@ -54,7 +54,7 @@ func (p *pairing) aboutSides(c *Comparison) []Caution {
 		}
 	}
 	if gone, fresh := countNodes(c); gone+fresh > 0 {
-		say("%d nodes are gone and %d are new: load may have moved between nodes", gone, fresh)
+		say("nodes that are gone: %d, new: %d; load may have moved between nodes", gone, fresh)
 	}
 	if n := neverSeen(c); n > 0 {
 		say("%s, on neither side: nothing is said of what runs there", unseenNodes(n))

@@ -336,7 +336,7 @@ func (p *pairing) another(f *Figure, few, many *subject, fewSide, manySide *side
 
 func unwatched(s *subject, on *side) string {
 	return fmt.Sprintf("watched for %s s only %s: ports are held for %s s after a close, so up to %s more may be in use",
-		number(s.ports.seconds), on.word, number(on.hold.Seconds()), number(s.ports.unwatched))
+		number(on.watch(s)), on.word, number(on.hold.Seconds()), number(s.ports.unwatched))
 }
 
 // sameDoubt asks whether two numbers that look the same still would if both

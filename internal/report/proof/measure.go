@@ -22,7 +22,7 @@ type measure struct {
 	// workload do. Each is the larger one in one of the two cases.
 	variance, excess float64
 	// seconds is for how long it was watched: of several parts, the mean
-	// weighted by their size, each counted as two minutes at most, so that one
+	// weighted by their size, each counted as five minutes at most, so that one
 	// old part does not hide that the others are young.
 	seconds, weight float64
 	// turnover is the connections a second that were replaced.
@@ -38,7 +38,7 @@ const lightest = 1e-3
 
 // longest is for how long a part counts as watched at most, where several are
 // averaged.
-const longest = 120.0
+const longest = 300.0
 
 // gaugeOf reads a number of connections or ports that turn over with opens;
 // point stands in where there is no level.

@@ -68,7 +68,7 @@ type subject struct {
 	podCount int
 
 	ports, open, opens, fails measure
-	// closes are events a second, of workloads and pods.
+	// closes are events a second, of pods.
 	closes float64
 	// life is below what half of a destination's connections lived, in
 	// milliseconds: of several pods the shortest; 0 when it is not known.
@@ -159,6 +159,7 @@ func (s *side) addPod(p *report.Pod) {
 	one.ports = gaugeOf(l.Ports, p.Ports.Estimate, one.opens)
 	one.open = gaugeOf(l.Open, nil, one.opens)
 
+	s.unwatched(&one.ports, one.closes, name.node)
 	key, whose := podKey(name), workloadOf(name)
 	if s.nodes[name.node] == nil { // a report without its nodes says nothing of how they were seen
 		s.nodes[name.node] = &nodeSight{unseen: "the report does not hold it"}
@@ -184,7 +185,6 @@ func merge(to map[string]*subject, key string, one subject) {
 		sum.nodes[n] = true
 	}
 	sum.podCount += one.podCount
-	sum.closes += one.closes
 	sum.ports.add(one.ports)
 	sum.open.add(one.open)
 	sum.opens.add(one.opens)
@@ -202,8 +202,8 @@ func copySet(set map[string]bool) map[string]bool {
 	return out
 }
 
-// watched works out how many ports may be held by connections that closed
-// before anybody looked.
+// watched works out how many ports of nodes may be held by connections that
+// closed before anybody looked.
 func (s *side) watched() {
 	type sums struct{ opens, closes float64 }
 	byNode := make(map[string]sums, len(s.nodeRows))
@@ -221,23 +221,29 @@ func (s *side) watched() {
 		if sum := byNode[name]; sum.opens >= 0.9*row.opens.point {
 			ends = sum.closes
 		}
-		s.unwatched(&row.ports, ends, s.nodes[name].budget)
-	}
-	for _, rows := range []map[string]*subject{s.workloads, s.pods} {
-		for _, row := range rows {
-			s.unwatched(&row.ports, row.closes, nil)
-		}
+		s.unwatched(&row.ports, ends, name)
 	}
 }
 
-func (s *side) unwatched(m *measure, ends float64, budget *int) {
+// unwatched sets how many more ports may be held of a part of a node. What
+// began to be seen later than its node did is new, and hides nothing.
+func (s *side) unwatched(m *measure, ends float64, node string) {
 	if !m.level {
 		return
 	}
-	m.unwatched = ends * max(s.hold.Seconds()-m.seconds, 0)
-	if budget != nil {
-		m.unwatched = min(m.unwatched, max(float64(*budget)-m.mean, 0))
+	m.unwatched = ends * max(s.hold.Seconds()-s.seconds(node), 0)
+	if see := s.nodes[node]; see != nil && see.budget != nil {
+		m.unwatched = min(m.unwatched, max(float64(*see.budget)-m.mean, 0))
 	}
+}
+
+// watch is for how long the nodes of a subject were watched: the shortest.
+func (s *side) watch(of *subject) float64 {
+	least := math.Inf(1)
+	for name := range of.nodes {
+		least = min(least, s.seconds(name))
+	}
+	return least
 }
 
 // owners leads from a destination's pod to its workload.
@@ -297,8 +303,8 @@ func (s *side) addDestination(d *report.Destination, owners map[nameOf]nameOf) {
 
 // seconds is for how long a node's levels were watched.
 func (s *side) seconds(node string) float64 {
-	if row := s.nodeRows[node]; row != nil && row.open.level {
-		return row.open.seconds
+	if row := s.nodeRows[node]; row != nil && row.ports.level {
+		return row.ports.seconds
 	}
 	return 0
 }
