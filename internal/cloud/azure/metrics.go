@@ -42,14 +42,19 @@ type round struct {
 	name         string // for people: "load balancer kubernetes"
 	group        string
 	now          time.Time // by Azure's clock
+	// grain is the interval that the answer before had, a minute at most.
+	grain time.Duration
 	measured
 }
 
 // ask sends one request and reads the answer. It reports whether there is one.
 func (r *round) ask(ctx context.Context, names, aggregation, filter string, value func(*armmonitor.MetricValue) *float64) (answered, bool) {
+	// To the end of the last whole interval: what is told of one that is not
+	// over is not all of it.
+	end := r.now.Truncate(r.grain)
 	o := &armmonitor.MetricsClientListOptions{
 		Metricnames: to.Ptr(names), Aggregation: to.Ptr(aggregation), Interval: to.Ptr("PT1M"),
-		Timespan: to.Ptr(r.now.Add(-span).UTC().Format(time.RFC3339) + "/" + r.now.UTC().Format(time.RFC3339)),
+		Timespan: to.Ptr(end.Add(-span).UTC().Format(time.RFC3339) + "/" + end.UTC().Format(time.RFC3339)),
 	}
 	if filter != "" {
 		o.Filter, o.Top = to.Ptr(filter), to.Ptr(int32(top))

@@ -142,6 +142,7 @@ func (w *watcher) Watch(ctx context.Context, nodes <-chan []cloud.Node, tell fun
 		if busy {
 			<-results
 		}
+		w.client.transport.client.CloseIdleConnections()
 	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -238,7 +239,10 @@ func (s *watch) next() func(context.Context) outcome {
 		return nil
 	}
 	provider, _ := s.found.provider()
-	r := &round{c: c, subscription: home.subscription, group: text(home.group), now: now.Add(c.transport.clock())}
+	r := &round{c: c, subscription: home.subscription, group: text(home.group), now: now.Add(c.transport.clock()), grain: metricsEvery}
+	if s.last.interval >= time.Second && s.last.interval < r.grain {
+		r.grain = s.last.interval
+	}
 	var measure func(context.Context) measured
 	switch {
 	case provider == snat.ProviderAzureLB && s.found.balancer != nil:
