@@ -50,38 +50,47 @@ func watched(s *session.Snapshot) *session.Snapshot {
 	return s
 }
 
-// before is the sick cluster.
+// cluster is one node with these pods of checkout and others', and nodes of
+// every other kind beside it.
+func cluster(checkout ...*session.Owner) *session.Snapshot {
+	deploy := func(name string) session.Workload { return session.Workload{Kind: "Deployment", Name: name} }
+	owner := func(name string, load tuitest.Load) *session.Owner {
+		return tuitest.Owner(tuitest.SickNode, "shop", name, deploy(name), load)
+	}
+	kubelet := tuitest.Owner(tuitest.SickNode, "", "", session.Workload{Kind: "unit", Name: "kubelet.service"}, tuitest.Load{Addr: "20.8.1.2:443", Established: 2})
+	sick := tuitest.Node(tuitest.SickNode, tuitest.SickIP, 1024, append(checkout, kubelet,
+		owner(tuitest.WideName, tuitest.Load{Addr: "52.1.2.5:443", Established: 37, Cooling: 14, Opens: 0.4, Closes: 0.4}),
+		owner(tuitest.Hostile, tuitest.Load{Addr: "52.1.2.4:80", Name: tuitest.Hostile, Established: 1}),
+		owner(tuitest.Long(253), tuitest.Load{Addr: "[2603:1020:201:10::10f]:443", Established: 2}),
+		owner("idle", tuitest.Load{Addr: "10.0.12.7:5432", Established: 12}))...)
+	pressured := tuitest.Node("aks-np1-vmss000007", "10.224.0.11", 1024,
+		tuitest.Owner("aks-np1-vmss000007", "shop", "mailer-66b7-qqq1z", deploy("mailer"), tuitest.Load{Addr: "40.1.1.1:587", Established: 790, Cooling: 72, Opens: 0.3, Closes: 0.3}))
+	blind := tuitest.Node("aks-np1-vmss000008", "10.224.0.12", 1024,
+		tuitest.Owner("aks-np1-vmss000008", "shop", "mailer-66b7-zzz1z", deploy("mailer"), tuitest.Load{Addr: "40.1.1.1:587", Established: 40}))
+	blind.Collector = "tcptracer"
+	return watched(tuitest.Snapshot(1, sick, pressured, blind,
+		tuitest.Unseen("aks-np2-vmss000000", "10.224.1.4", "linux", session.StateDenied, `pods "exec" is forbidden`, ""),
+		tuitest.Unseen("aks-win-vmss000000", "10.224.2.4", "windows", session.StateNotLinux, "", ""),
+		tuitest.Unseen("aks-np1-vmss000009", "10.224.0.13", "linux", session.StateConnecting, "", "waiting for the node pod to start")))
+}
+
+func checkout(name string, load tuitest.Load) *session.Owner {
+	load.Addr = tuitest.SickDest
+	return tuitest.Owner(tuitest.SickNode, "shop", name, session.Workload{Kind: "Deployment", Name: "checkout"}, load)
+}
+
+// before is a cluster where checkout takes every port of a node.
 func before() page.Picture {
-	s := watched(tuitest.Sick())
-	s.Time = tuitest.Now()
+	s := cluster(checkout(tuitest.SickPod, tuitest.Load{Established: 990, SynSent: 44, Cooling: 38, Opens: 301, Closes: 263, Fails: 38}))
 	return page.Picture{Snap: s, Now: tuitest.Now()}
 }
 
 // after is the same cluster with checkout rolled out anew: it reuses its
 // connections now, in two pods.
 func after(gap time.Duration) page.Picture {
-	s := tuitest.Sick()
-	deploy := session.Workload{Kind: "Deployment", Name: "checkout"}
-	load := func(open int) tuitest.Load {
-		return tuitest.Load{Addr: tuitest.SickDest, Established: open, Cooling: 1, Opens: 1.5, Closes: 1.5}
-	}
-	sick := s.Node(tuitest.SickNode)
-	owners := []*session.Owner{
-		tuitest.Owner(tuitest.SickNode, "shop", "checkout-5b9c7d4f4-aaaaa", deploy, load(96)),
-		tuitest.Owner(tuitest.SickNode, "shop", "checkout-5b9c7d4f4-bbbbb", deploy, load(92)),
-	}
-	for _, o := range sick.Owners {
-		if o.Name != tuitest.SickPod {
-			owners = append(owners, o)
-		}
-	}
-	well := tuitest.Node(tuitest.SickNode, tuitest.SickIP, 1024, owners...)
-	for i, n := range s.Nodes {
-		if n == sick {
-			s.Nodes[i] = well
-		}
-	}
-	watched(s)
+	s := cluster(
+		checkout("checkout-5b9c7d4f4-aaaaa", tuitest.Load{Established: 96, Cooling: 1, Opens: 1.5, Closes: 1.5}),
+		checkout("checkout-5b9c7d4f4-bbbbb", tuitest.Load{Established: 92, Cooling: 1, Opens: 1.5, Closes: 1.5}))
 	now := tuitest.Now().Add(gap)
 	s.Time = now
 	for _, n := range s.Nodes {
@@ -187,7 +196,7 @@ func TestKnow(t *testing.T) {
 			t.Errorf("too wide: %q", l)
 		}
 	}
-	if !strings.Contains(p.Copy(), "BASELINE ≥ 996  NOW ~193") || !strings.HasPrefix(p.Copy(), "less, beyond noise") {
+	if !strings.Contains(p.Copy(), "BASELINE ≥ 1,024  NOW ~190") || !strings.HasPrefix(p.Copy(), "less, beyond noise") {
 		t.Errorf("copied %q", p.Copy())
 	}
 }
@@ -282,7 +291,7 @@ func TestSorting(t *testing.T) {
 // What a source makes up does not bring the page down.
 func TestOddPictures(t *testing.T) {
 	t.Parallel()
-	odd := watched(tuitest.Sick())
+	odd := before().Snap
 	odd.Cluster.Provider = snat.Provider("\x1b[2Jnone")
 	for _, n := range odd.Nodes {
 		n.Levels.Ports.SD = math.Inf(1)
