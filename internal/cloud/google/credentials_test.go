@@ -269,3 +269,33 @@ func TestTokenErrors(t *testing.T) {
 		}
 	}
 }
+
+// A credential that Google refuses is looked for anew: somebody may have
+// logged in as somebody else.
+func TestAnotherLoginIsFound(t *testing.T) {
+	api := &monitoring{series: map[string][]series{allocatedPorts: {labels("gke-a", nil).with(-5, 64)}}}
+	api.answer = func(w http.ResponseWriter, r *http.Request, _ string) bool {
+		if r.Header.Get("Authorization") == "Bearer another" {
+			return false
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}
+	server, o := cloudOf(t, api, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("of") != "another" {
+			giveToken(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		write(w, []byte(`{"access_token":"another","token_type":"Bearer","expires_in":3600}`))
+	})
+	r := startWith(t, o)
+	got, wait := r.next()
+	if len(got.Problems) != 1 || !got.Problems[0].Denied {
+		t.Fatalf("got %+v", got.Problems)
+	}
+	userFile(t, o.Getenv("GOOGLE_APPLICATION_CREDENTIALS"), server.URL+"/token?of=another")
+	if got, _ := r.again(wait); len(got.Nodes) != 1 || len(got.Problems) != 0 {
+		t.Errorf("got %s", show(got))
+	}
+}
