@@ -189,7 +189,7 @@ func TestKnow(t *testing.T) {
 	golden(t, "know-none", p.Know().Text())
 	p.SetBaseline(measured(before(), 1020))
 	p.SetPicture(measured(after(14*time.Minute), 214))
-	p.SetFilter(tuitest.SickNode)
+	p.SetFilter("node " + tuitest.SickNode)
 	golden(t, "know-node", p.Know().Text())
 	for _, l := range sheet.Evidence(p.Know())(theme.New(true, true), 80) {
 		if ansi.StringWidth(l) > 80 {
