@@ -66,11 +66,15 @@ func runRecord(ctx context.Context, o *options, f reportFlags, file string) erro
 // record writes what a source tells to a file: from now on, or from the burst
 // that is waited for.
 func (o *options) record(ctx context.Context, s *session.Session, src session.Source, duration time.Duration, file string, wait *waiting) (err error) {
+	opts, err := o.session()
+	if err != nil {
+		return err
+	}
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return fmt.Errorf("creating the recording: %w", err)
 	}
-	rec := recorder{out: out, program: "snattop " + o.version}
+	rec := recorder{out: out, program: "snattop " + o.version, settings: opts.Settings()}
 	if wait == nil {
 		if err := rec.begin(); err != nil {
 			return errors.Join(err, out.Close())
@@ -115,11 +119,16 @@ type recorder struct {
 	out     io.Writer
 	program string
 	w       *recording.Writer
+	// settings are what the file is to be read with.
+	settings session.Settings
 }
 
 func (r *recorder) begin() (err error) {
-	r.w, err = recording.NewWriter(r.out, r.program, time.Now())
-	return err
+	if r.w, err = recording.NewWriter(r.out, r.program, time.Now()); err != nil {
+		return err
+	}
+	// It has no time of its own: it holds from the first event on.
+	return r.w.Put(session.Event{Settings: &r.settings})
 }
 
 // splitPod splits "namespace/name"; a bare name is in the namespace given.
