@@ -460,6 +460,15 @@ func worseOwner(a, b *Owner) int {
 	)
 }
 
+// weight is how many flows there are or were: of UDP, those that nobody has
+// answered are among the open ones.
+func (d *Dest) weight() int {
+	if d.Protocol == snat.UDP {
+		return d.Open() + d.Cooling
+	}
+	return d.Open() + d.SynSent + d.Cooling
+}
+
 func worseDest(a, b *Dest) int {
 	rank := func(d *Dest) int {
 		if d.Eligible {
@@ -469,7 +478,7 @@ func worseDest(a, b *Dest) int {
 	}
 	return cmp.Or(
 		cmp.Compare(rank(a), rank(b)),
-		cmp.Compare(b.Open()+b.SynSent+b.Cooling, a.Open()+a.SynSent+a.Cooling),
+		cmp.Compare(b.weight(), a.weight()),
 		a.IP.Compare(b.IP), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol),
 	)
 }
