@@ -167,7 +167,7 @@ func (p *Page) State() string {
 		return "no baseline"
 	}
 	p.compare()
-	s := "baseline " + format.Clock(p.baseline.Now) + " · " + format.Age(p.since()) + " ago"
+	s := "baseline " + format.Clock(p.baseline.Snap.Time) + " · " + format.Age(p.since()) + " ago"
 	if until, early := p.early(); early {
 		s += " · early until " + format.Clock(until)
 	}
@@ -186,12 +186,10 @@ func (p *Page) since() time.Duration { return p.pic.Now.Sub(p.baseline.Now) }
 
 // ShortHelp names the keys that matter here.
 func (p *Page) ShortHelp() []key.Binding {
-	take := "baseline"
+	baseline := p.keys.Global.Baseline
 	if p.HasBaseline() {
-		take = "new baseline"
+		baseline.SetHelp(baseline.Help().Key, "new baseline")
 	}
-	// The root takes the baseline; the page only names the key.
-	baseline := key.NewBinding(key.WithKeys("b"), key.WithHelp("b", take))
 	return []key.Binding{baseline, p.keys.Global.Back, p.keys.Global.Know, p.keys.Global.Filter, p.keys.Global.Copy}
 }
 
@@ -199,7 +197,7 @@ func (p *Page) ShortHelp() []key.Binding {
 func (p *Page) FullHelp() [][]key.Binding {
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{p.keys.Global.Filter},
+		{p.keys.Global.Baseline, p.keys.Global.Filter},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}
