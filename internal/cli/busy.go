@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -274,22 +275,22 @@ func (b *burst) unseen(pic *session.Snapshot) string {
 	}
 }
 
-// where names the scope.
+// where names the scope: "in namespace batch on node n1".
 func (b *burst) where() string {
-	text := "any node"
+	var text []string
 	switch {
 	case b.scope.Pod != "" && b.scope.Namespace != "":
-		text = "pod " + b.scope.Namespace + "/" + b.scope.Pod
+		text = append(text, "in pod "+b.scope.Namespace+"/"+b.scope.Pod)
 	case b.scope.Pod != "":
-		text = "pod " + b.scope.Pod
+		text = append(text, "in pod "+b.scope.Pod)
 	case b.scope.Namespace != "":
-		text = "namespace " + b.scope.Namespace
+		text = append(text, "in namespace "+b.scope.Namespace)
 	}
-	if b.scope.Node == "" {
-		return text
+	switch {
+	case b.scope.Node != "":
+		text = append(text, "on node "+b.scope.Node)
+	case len(text) == 0:
+		text = append(text, "on any node")
 	}
-	if text == "any node" {
-		return "node " + b.scope.Node
-	}
-	return text + " on node " + b.scope.Node
+	return strings.Join(text, " ")
 }

@@ -218,8 +218,8 @@ func TestBusyFlag(t *testing.T) {
 func TestWhere(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]report.Filter{
-		"any node": {}, "node n1": {Node: "n1"}, "namespace a on node n1": {Node: "n1", Namespace: "a"},
-		"pod a/b": {Namespace: "a", Pod: "b"}, "pod b": {Pod: "b"},
+		"on any node": {}, "on node n1": {Node: "n1"}, "in namespace a on node n1": {Node: "n1", Namespace: "a"},
+		"in pod a/b": {Namespace: "a", Pod: "b"}, "in pod b": {Pod: "b"},
 	} {
 		if got := newBurst(f).where(); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -261,12 +261,14 @@ func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	w := &waiting{bound: time.Hour, burst: newBurst(report.Filter{}), done: "measured"}
 	broken := errors.New("the watch broke")
+	numbers := session.Snapshot{Nodes: []*session.Node{{Name: "n1", LastTick: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}}
 	for name, c := range map[string]struct {
 		err  error
 		code int
 		says string
 	}{
-		"no burst":         {w.noBurst(), ExitUnknown, "no burst within 1h on any node, nothing was measured; --until-busy=DURATION waits longer"},
+		"no burst":         {w.noBurst(&numbers), ExitUnknown, "no burst within 1h on any node, nothing was measured; --until-busy=DURATION waits longer"},
+		"blind":            {w.noBurst(&session.Snapshot{}), ExitUnknown, "no burst was seen within 1h: there is no node to look at"},
 		"the source ended": {w.ended(t.Context(), nil), ExitUnknown, "has ended before a burst"},
 		"it failed":        {w.ended(t.Context(), broken), ExitFailed, "the watch broke"},
 	} {

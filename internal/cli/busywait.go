@@ -40,7 +40,7 @@ func (o *options) waiting(f reportFlags, does, done string) (*waiting, error) {
 
 // announce says what is waited for.
 func (w *waiting) announce() {
-	w.say(fmt.Sprintf("waiting up to %s for a burst on %s: a Job's pod that opens connections, far more connections than while quiet, or a node that lacks ports",
+	w.say(fmt.Sprintf("waiting up to %s for a burst %s: a Job's pod that opens connections, far more connections than while quiet, or a node that lacks ports",
 		short(w.bound), w.burst.where()))
 }
 
@@ -53,9 +53,12 @@ func (w *waiting) found(why string, duration time.Duration) error {
 	return w.begin()
 }
 
-// noBurst is the end of a wait in vain.
-func (w *waiting) noBurst() error {
-	return cannotTell(fmt.Errorf("no burst within %s on %s, nothing was %s; --until-busy=DURATION waits longer", short(w.bound), w.burst.where(), w.done))
+// noBurst is the end of a wait in vain; pic is the last picture.
+func (w *waiting) noBurst(pic *session.Snapshot) error {
+	if why := w.burst.unseen(pic); why != "" {
+		return cannotTell(fmt.Errorf("no burst was seen within %s: %s", short(w.bound), why))
+	}
+	return cannotTell(fmt.Errorf("no burst within %s %s, nothing was %s; --until-busy=DURATION waits longer", short(w.bound), w.burst.where(), w.done))
 }
 
 // ended is what the end of the source means while nothing has happened yet.

@@ -76,7 +76,7 @@ func TestMeasureUntilBusy(t *testing.T) {
 			says: "no burst within 1h on any node, nothing was measured; --until-busy=DURATION waits longer",
 		},
 		"one elsewhere": {
-			src: quietUntil(0), scope: report.Filter{Namespace: "shop"}, passed: time.Hour, code: ExitUnknown, says: "no burst within 1h on namespace shop",
+			src: quietUntil(0), scope: report.Filter{Namespace: "shop"}, passed: time.Hour, code: ExitUnknown, says: "no burst within 1h in namespace shop",
 		},
 		"a node that does not exist": {
 			src: quietUntil(0), scope: report.Filter{Node: "n9"}, passed: maxReach, code: ExitUnknown, says: `there is no node "n9"`,
@@ -124,7 +124,7 @@ func TestMeasureUntilBusy(t *testing.T) {
 				if passed := time.Since(began); passed != c.passed {
 					t.Errorf("%s passed, want %s", passed, c.passed)
 				}
-				if len(said) == 0 || !strings.HasPrefix(said[0], "waiting up to 1h for a burst on ") {
+				if len(said) == 0 || !strings.HasPrefix(said[0], "waiting up to 1h for a burst ") {
 					t.Errorf("said %q", said)
 				}
 				if c.code != ExitHealthy {

@@ -214,7 +214,7 @@ func measure(ctx context.Context, s *session.Session, src session.Source, durati
 			}
 		case <-bound:
 			if waits() {
-				return nil, 0, join(wait.noBurst(), stop())
+				return nil, 0, join(wait.noBurst(s.Snapshot()), stop())
 			}
 		case <-look:
 			look = nil
