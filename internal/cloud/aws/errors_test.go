@@ -1,7 +1,10 @@
 package aws
 
 import (
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -347,5 +350,27 @@ echo '{"Version":1,"AccessKeyId":"AKIAHUSHHUSH","SecretAccessKey":"x","SessionTo
 	}
 	if noise, err := os.ReadFile(screen.Name()); err != nil || len(noise) != 0 {
 		t.Errorf("the screen reads %q, %v", noise, err)
+	}
+}
+
+// An authority of AWS_CA_BUNDLE is trusted, and another is not.
+func TestAuthorities(t *testing.T) {
+	withKeys(t)
+	server := &watch{t: t, metrics: [][]metric{{gateway(natOne)}}}
+	tls := httptest.NewUnstartedServer(server)
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of who does not trust it
+	tls.StartTLS()
+	defer tls.Close()
+	got, _ := startWith(t, Options{Endpoint: tls.URL}).next()
+	if len(got.Problems) != 1 || !strings.Contains(got.Problems[0].Sentence, "certificate is not trusted") || len(server.asked) != 0 {
+		t.Errorf("got %s", show(got))
+	}
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	if got, _ := startWith(t, Options{Endpoint: tls.URL}).next(); got.Profile == nil {
+		t.Errorf("got %s", show(got))
 	}
 }
