@@ -122,6 +122,8 @@ func (s *scene) leakOf(t *tenant) finding {
 		return finding{state: RuledOut, why: sentence("what it has open stopped growing by itself %s ago, at %s", span(g.stood), num(g.to))}
 	case g.sustained && g.stopped() && used && !(kept && g.took >= steadily):
 		return finding{state: RuledOut, why: sentence("what it has open is in use: %s of %s were silent for a minute", num(silent), num(old))}
+	case g.sustained && g.took < steadily && s.n.Counting() && closes > half*max(opens, leastRate) && !unused:
+		return finding{state: RuledOut, why: sentence("it closes %s connections a second and opens %s", perSecond(closes), perSecond(opens))}
 	case g.sustained:
 		f := finding{state: Found, confidence: Medium, why: growthText(g), evidence: s.leakEvidence(t, g, silent, old, seen)}
 		switch {

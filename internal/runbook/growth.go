@@ -14,8 +14,10 @@ const (
 	// growthParts is into how many parts a growth is cut at the most; in
 	// risingShare of them something must be reached that was not before. A
 	// number that swings about a level does so in few.
-	growthParts = 8
+	growthParts = 6
 	risingShare = 0.8
+	// backShare of what it rises a growth may fall on its way.
+	backShare = 0.4
 	// setback is the share of what was reached by which a growth may fall.
 	setback = 0.1
 	// leastRise is the least number of connections that a growth is made of.
@@ -57,7 +59,7 @@ func grown(trend []int) growth {
 		reached = max(reached, v)
 	}
 	trend = trend[start:]
-	if len(trend) < 2 {
+	if len(trend) == 0 {
 		return growth{}
 	}
 	first, last, high := -1, -1, trend[0]
@@ -81,9 +83,17 @@ func grown(trend []int) growth {
 	return g
 }
 
-// rises reports whether nearly every part of a trend reaches what none before
-// it did.
+// rises reports whether a trend hardly falls, and nearly every part of it
+// reaches what none before it did.
 func rises(trend []int) bool {
+	up, down := 0, 0
+	for i := 1; i < len(trend); i++ {
+		up += max(trend[i]-trend[i-1], 0)
+		down += max(trend[i-1]-trend[i], 0)
+	}
+	if float64(down) > backShare*float64(up) {
+		return false
+	}
 	parts := min(growthParts, len(trend)-1)
 	high, rising := trend[0], 0
 	for p := range parts {

@@ -42,7 +42,7 @@ func (s *scene) leak() Answer {
 	found, sure := s.who(leakIn)
 	if len(found) > 0 {
 		list := subjects(found)
-		t := s.byKey[list[0].Key]
+		t := found[0]
 		a := Answer{
 			State: Found, Confidence: sure, Subject: list[0].Whose, Owners: list, Dest: t.top.Dest, Evidence: t.leak.evidence,
 			Summary: sentence("%s opens connections to %s and does not close them: %s", list[0].Whose, destTitle(t.top), t.leak.why),
@@ -67,7 +67,7 @@ func (s *scene) churn() Answer {
 	found, sure := s.who(churnIn)
 	if len(found) > 0 {
 		list := subjects(found)
-		t := s.byKey[list[0].Key]
+		t := found[0]
 		a := Answer{
 			State: Found, Confidence: sure, Subject: list[0].Whose, Owners: list, Dest: t.top.Dest, Evidence: t.churn.evidence,
 			Summary: sentence("%s opens %s connections a second to %s and uses each for a moment: %s",

@@ -25,15 +25,15 @@ func subject(o *session.Owner, ports int) Subject {
 	return Subject{Key: o.Key, Title: titled(o), Whose: whose(o), Ports: ports, Batch: o.Workload.Batch()}
 }
 
-// subjects lists tenants, the most ports first.
+// subjects lists tenants, the most ports first. It orders the list itself too.
 func subjects(list []*tenant) []Subject {
+	slices.SortStableFunc(list, func(a, b *tenant) int {
+		return cmp.Or(cmp.Compare(b.ports(), a.ports()), strings.Compare(a.Title(), b.Title()), cmp.Compare(a.Key, b.Key))
+	})
 	out := make([]Subject, 0, len(list))
 	for _, t := range list {
 		out = append(out, subject(t.Owner, t.ports()))
 	}
-	slices.SortFunc(out, func(a, b Subject) int {
-		return cmp.Or(cmp.Compare(b.Ports, a.Ports), strings.Compare(a.Title, b.Title), cmp.Compare(a.Key, b.Key))
-	})
 	return out
 }
 
