@@ -64,7 +64,7 @@ func (s *Session) build(n *node) {
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
 	n.tidy(now, func(k flowKey) bool {
-		c, _ := s.class(n, k.owner, k.dest)
+		c, _, _ := s.class(n, k.owner, k.dest)
 		return c.Eligible && k.dest.Protocol == snat.TCP
 	})
 	n.wake = now.Add(wakeEvery)
@@ -316,7 +316,7 @@ func isUnitName(s string) bool {
 // dest makes the picture of a destination.
 func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
-	d.Class, d.Endpoints = s.class(n, o.Key, d.Dest)
+	d.Class, d.Endpoints, d.mixed = s.class(n, o.Key, d.Dest)
 	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
 	d.Cooling, d.Abandoned = f.held.at(now)
 	st := f.stream
@@ -386,6 +386,9 @@ func (d *Dest) load(t snat.Timers) snat.Load {
 	if d.Silent != nil && t.Idle > 0 {
 		l.Lost = min(d.Silent.beyond(t.Idle), d.Open())
 		l.Doubtful = min(d.Silent.AtLeast(t.Idle), d.Open()) - l.Lost
+	}
+	if d.mixed {
+		l.Doubtful = l.Open - l.Lost
 	}
 	return l
 }

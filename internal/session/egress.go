@@ -35,19 +35,22 @@ func egressOf(n inventory.Node) egress {
 // and where it really leads when it is a Service's own address: kube-proxy
 // rewrites those, so that a socket shows a private address while its packets
 // go to a public one.
-func (s *Session) class(n *node, owner Key, d snat.Dest) (snat.Class, []netip.AddrPort) {
-	c := s.classes.Classify(d.IP)
-	var behind []netip.AddrPort
+//
+// mixed means that it leads to private addresses as well, so that not even one
+// connection to a public one is sure.
+func (s *Session) class(n *node, owner Key, d snat.Dest) (c snat.Class, behind []netip.AddrPort, mixed bool) {
+	c = s.classes.Classify(d.IP)
 	if !c.Eligible {
-		for _, ep := range s.names.behind(d) {
+		all := s.names.behind(d)
+		for _, ep := range all {
 			if s.classes.Classify(ep.Addr()).Eligible {
 				behind = append(behind, ep)
 			}
 		}
 		if len(behind) == 0 {
-			return c, nil
+			return c, nil, false
 		}
-		c.Eligible, c.WhyNot = true, ""
+		c.Eligible, c.WhyNot, mixed = true, "", len(all) > len(behind)
 	}
 	why := ""
 	switch e := n.egress; {
@@ -61,5 +64,5 @@ func (s *Session) class(n *node, owner Key, d snat.Dest) (snat.Class, []netip.Ad
 	if why != "" {
 		c.Eligible, c.WhyNot = false, why
 	}
-	return c, behind
+	return c, behind, mixed
 }

@@ -98,6 +98,20 @@ func TestServiceWithSeveralEndpoints(t *testing.T) {
 	}
 }
 
+// With a private address behind it as well, not one port is sure.
+func TestServiceWithMixedEndpoints(t *testing.T) {
+	t.Parallel()
+	f := aks()
+	f.objects(inventory.Change{
+		Services:  []inventory.Service{kubernetesService()},
+		Endpoints: []inventory.Endpoints{slice("s1", "20.50.2.1", "10.9.9.9")},
+	})
+	toService(f, podOwner(1, "u1"), 10)
+	if got, want := f.node(t, "n1").Ports, (snat.Ports{Min: 0, Estimate: 10, Max: 10}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestEgressOfItsOwn(t *testing.T) {
 	t.Parallel()
 	gateway := podOf("u1", "checkout-x")

@@ -264,6 +264,8 @@ type Dest struct {
 	// Endpoints are the public addresses behind a Service's: where the ports
 	// are really used.
 	Endpoints []netip.AddrPort
+	// mixed means that private addresses are behind it as well.
+	mixed bool
 	// Silent is nil when the collector cannot see it.
 	Silent *Silence
 	// OpenTrend is Open over the last minutes, oldest first, one value every
