@@ -126,7 +126,7 @@ func scenes() []scene {
 	healthy, pressured, exhausted := []snat.Verdict{snat.Healthy}, []snat.Verdict{snat.Pressured}, []snat.Verdict{snat.Exhausted}
 	notSNAT := []snat.Verdict{snat.NotSNAT, snat.Healthy}
 	idle := shortHolds()
-	idle.FIN, idle.Idle = 40*time.Second, 20*time.Second
+	idle.FIN, idle.Idle = 40*time.Second, 90*time.Second
 	pooled := work{"pooled", ground.Values{"NAME": "catalog"}}
 	return []scene{
 		{name: "leak and churn", holds: gatewayHolds(), lasts: 110 * time.Second, nodes: []scenario{
@@ -188,12 +188,12 @@ func scenes() []scene {
 				loads:  []work{{"narrow", ground.Values{}}},
 				steady: span{15 * time.Second, sceneTime}, cause: "ephemeral-ports", culprit: "narrow-", verdicts: notSNAT},
 		}},
-		{name: "honest and silent", holds: idle, lasts: sceneTime, nodes: []scenario{
+		{name: "honest and silent", holds: idle, lasts: 105 * time.Second, nodes: []scenario{
 			{name: "too-small", about: "300 pooled connections of 6 pods to 2 destinations", ports: 128,
 				loads: []work{{"pooled", ground.Values{"NAME": "honest", "REPLICAS": "6", "CONNS": "50", "INTERVAL": "2s",
 					"DST": "20.60.1.16:8080,20.60.1.17:8080"}}},
 				steady: span{20 * time.Second, sceneTime}, cause: "budget-too-small", verdicts: exhausted, fills: true},
-			{name: "silent", about: "100 connections that say nothing, forgotten after 20 s", ports: 1024,
+			{name: "silent", about: "100 connections that say nothing, forgotten after 90 s", ports: 1024,
 				loads:    []work{{"hot", ground.Values{"NAME": "silent", "MAX": "100", "HEARTBEAT": "0s"}}},
 				verdicts: healthy},
 			{name: "quiet", about: "two requests a second, and private chatter", ports: 1024,
