@@ -44,6 +44,11 @@ func (s *scene) dead(conntrack Answer) Answer {
 		a.Confidence = High
 		a.Evidence = append(a.Evidence, Evidence{Text: sentence("new connections to %s succeed meanwhile", plural(n, "other destination")), Basis: Counted})
 	}
+	if r := t.trouble; r != nil && t.waiting == 0 && r.Refused+r.TimedOut+r.SynRetransmits < leastRate {
+		// Only the program says so: it gave up before anything could answer, or
+		// something on the node turned it away for a moment.
+		a.Confidence = Low
+	}
 	holder := t.holders[0]
 	a.Evidence = append([]Evidence{{
 		Text: sentence("%s to %s wait, %s a second fail, and none succeeds", plural(t.waiting, "attempt"), t.title(), perSecond(t.fails)), Basis: Counted,

@@ -3,8 +3,8 @@ package runbook_test
 import (
 	"context"
 	"flag"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,21 +15,7 @@ import (
 	"github.com/snattop/snattop/internal/snat"
 )
 
-var recordings = flag.String("recordings", "", "a directory of recordings to diagnose and tell about")
-
-// replayed is the last picture of a recording.
-func replayed(t *testing.T, file string, opts session.Options) *session.Snapshot {
-	t.Helper()
-	p, err := recording.Open(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := session.New(opts)
-	if err := s.Run(context.Background(), p); err != nil {
-		t.Fatal(err)
-	}
-	return s.Snapshot()
-}
+var recordings = flag.String("recordings", "testdata", "the directory of the recordings to diagnose")
 
 // The proving ground's timers: seconds in place of minutes.
 var groundTimers = snat.Timers{FIN: 20 * time.Second, Reset: 5 * time.Second, HalfOpen: 20 * time.Second, Idle: 10 * time.Minute, UDP: 30 * time.Second}
@@ -52,31 +38,101 @@ func tell(t *testing.T, name string, d *runbook.Diagnosis) {
 	t.Logf("%s: %s is %s\n%s", name, d.Node, d.Verdict, b.String())
 }
 
-func TestTellOfRecordings(t *testing.T) {
-	if *recordings == "" {
-		t.Skip("no -recordings")
+// moments plays a recording and looks at the node that has numbers after every
+// tick, as an operator does.
+type moments struct {
+	session.Source
+
+	sess *session.Session
+	sink session.Sink
+	look func(s *session.Snapshot, n *session.Node)
+}
+
+// Run implements session.Source.
+func (m *moments) Run(ctx context.Context, sink session.Sink) error {
+	m.sink = sink
+	return m.Source.Run(ctx, m)
+}
+
+// Put implements session.Sink.
+func (m *moments) Put(e session.Event) {
+	m.sink.Put(e)
+	if e.Tick == nil {
+		return
 	}
-	ports := map[string]int{
-		"leak": 256, "churn-fin": 448, "churn-rst": 448, "hot": 256, "many": 1024, "pooled": 1024, "churn-full": 256, "mixed": 224, "burst": 176,
-		"firewall": 256, "dead": 256, "conntrack-full": 256, "scale-out": 1024, "dns": 256, "ephemeral": 1024, "too-small": 128, "silent": 1024, "quiet": 1024,
+	s := m.sess.Snapshot()
+	if n := s.Node(e.Node); n != nil {
+		m.look(s, n)
 	}
-	files, err := filepath.Glob(filepath.Join(*recordings, "*.snattop"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		name := strings.TrimSuffix(filepath.Base(f), ".snattop")
-		if info, err := os.Stat(f); err != nil || info.Size() == 0 {
-			continue
-		}
-		s := replayed(t, f, session.Options{SNATPorts: ports[name], Timers: groundTimers, Remember: true})
-		for _, n := range s.Nodes {
-			if n.LastTick.IsZero() {
-				continue
+}
+
+// Recordings of the proving ground: each is a real load on a real node behind a
+// gateway with a block of ports. What was done there is what must be named, and
+// at no moment anything else.
+func TestRecordings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ports int
+		cause runbook.Cause
+		// who begins the name of the pod that it is about, where it is about one.
+		who string
+		// before are what it may look like on the way there.
+		before []runbook.Cause
+	}{
+		"leak":           {ports: 256, cause: runbook.Leak, who: "shop/leaker-"},
+		"churn-fin":      {ports: 448, cause: runbook.NoPooling, who: "shop/churner-"},
+		"churn-rst":      {ports: 448, cause: runbook.NoPooling, who: "shop/resetter-"},
+		"churn-full":     {ports: 256, cause: runbook.NoPooling, who: "shop/churner-"},
+		"hot":            {ports: 256, cause: runbook.HotDestination, who: "shop/hot-"},
+		"many":           {ports: 1024},
+		"pooled":         {ports: 1024},
+		"mixed":          {ports: 224, cause: runbook.Leak, who: "shop/mixedleak-"},
+		"burst":          {ports: 176, cause: runbook.HotDestination, who: "batch/burst-"},
+		"firewall":       {ports: 256, cause: runbook.DeadDestination},
+		"dead":           {ports: 256, cause: runbook.DeadDestination},
+		"conntrack-full": {ports: 256, cause: runbook.ConntrackFull},
+		"scale-out":      {ports: 1024, cause: runbook.AllocationHalved},
+		"dns":            {ports: 1024, cause: runbook.DNS},
+		"ephemeral":      {ports: 1024, cause: runbook.EphemeralPorts, who: "shop/narrow-"},
+		"too-small":      {ports: 128, cause: runbook.BudgetTooSmall},
+		"silent":         {ports: 1024},
+		"quiet":          {ports: 1024},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			player, err := recording.Open(filepath.Join(*recordings, name+".snattop"), 0)
+			if err != nil {
+				t.Fatal(err)
 			}
-			d := runbook.Diagnose(s, n)
-			t.Logf("%s %v ports %+v budget %+v open %d trying %d waiting %d cooling %d opens %.1f closes %.1f fails %.1f silent %v trend %v", n.Collector, n.Why, n.Ports, n.Budget.Ports, n.Open, n.Trying, n.Waiting, n.Cooling, n.OpensPerSecond, n.ClosesPerSecond, n.FailedPerSecond, n.Silent, n.OpenTrend)
-			tell(t, name, d)
-		}
+			opts := session.Options{SNATPorts: c.ports, Timers: groundTimers, Remember: true}
+			if name == "scale-out" { // it heard of its ports from the cloud
+				opts.SNATPorts = 0
+			}
+			m := &moments{Source: player, sess: session.New(opts)}
+			var last *runbook.Diagnosis
+			ticks, wrong := 0, make(map[runbook.Cause]int)
+			m.look = func(s *session.Snapshot, n *session.Node) {
+				ticks++
+				last = runbook.Diagnose(s, n)
+				sound(t, s, n, last)
+				if a, ok := last.Main(); ok && a.Cause != c.cause && last.Severity(&a) != runbook.Info && !slices.Contains(c.before, a.Cause) {
+					wrong[a.Cause]++
+				}
+			}
+			if err := m.sess.Run(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			a, ok := last.Main()
+			if a.Cause != c.cause || ok && c.who != "" && !strings.HasPrefix(a.Owners[0].Title, c.who) {
+				tell(t, name, last)
+				t.Errorf("the cause is %q of %v, want %q of %s", a.Cause, a.Owners, c.cause, c.who)
+			}
+			if len(wrong) > 0 {
+				t.Errorf("in %d ticks something else was named: %v", ticks, wrong)
+			}
+			if testing.Verbose() {
+				tell(t, name, last)
+			}
+		})
 	}
 }

@@ -25,7 +25,7 @@ func (d *Diagnosis) Severity(a *Answer) Severity {
 		return d.shortage(a)
 	case a.Cause == ConntrackFull && a.Confidence == High:
 		return Critical
-	case a.Cause == DeadDestination && d.scene.stuck() < leastStuck:
+	case a.Cause == DeadDestination && (a.Confidence == Low || d.scene.stuck() < leastStuck):
 		return Info
 	default:
 		return Warning
