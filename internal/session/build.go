@@ -221,7 +221,8 @@ func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
 		}
 	}
 	if m := out.Measured; m != nil {
-		sit.MeasuredUsed, sit.MeasuredFailed = m.TCP.Used, m.TCP.Failed
+		// Some clouds do not tell whose connections failed, TCP's or UDP's.
+		sit.MeasuredUsed, sit.MeasuredFailed = m.TCP.Used, cmp.Or(m.TCP.Failed, m.Both.Failed)
 	}
 	out.Verdict, out.Why = snat.Judge(sit)
 	if out.Budget.Note != "" {

@@ -168,6 +168,36 @@ func TestWhatTheCloudMeasures(t *testing.T) {
 	}
 }
 
+// The cloud's word on failures counts, whichever protocol it gives them for.
+func TestCloudSeesWhatWeDoNot(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		failed, both int
+		want         snat.Verdict
+	}{
+		"of TCP": {7, 0, snat.Exhausted}, "of both together": {-1, 7, snat.Exhausted}, "none": {0, 0, snat.Pressured}, "not told": {-1, -1, snat.Pressured},
+	} {
+		f := newFeed(session.Options{Provider: snat.ProviderAzureLB})
+		n := azureNode("n1")
+		n.InternalIP = "10.224.0.5"
+		f.objects(inventory.Change{Nodes: []inventory.Node{n}})
+		f.streamingBy("n1", "ebpf")
+		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 10})}})
+		r := reading(128, 127, c.failed)
+		if c.failed < 0 {
+			r.Nodes[0].TCP.Failed = nil
+		}
+		if c.both >= 0 {
+			r.Nodes[0].Both.Failed = &c.both
+		}
+		f.put(session.Event{Cloud: r})
+		f.seconds(5, wire.Row{ID: 1, Established: 10, SynSent: 3, SynRetrans: 1})
+		if got := f.node(t, "n1"); got.Verdict != c.want {
+			t.Errorf("%s: %s %q, want %s", name, got.Verdict, got.Why, c.want)
+		}
+	}
+}
+
 func TestProfileDecidesWithoutMetrics(t *testing.T) {
 	t.Parallel()
 	f := newFeed(session.Options{SNATPorts: 2048})
