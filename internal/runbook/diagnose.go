@@ -49,10 +49,11 @@ func (d *Diagnosis) look() {
 	conntrack := s.conntrack()
 	hot := s.hot()
 	halved := s.halved()
-	small := s.small(hot, halved)
+	dns := s.dns()
+	small := s.small(hot, halved, dns)
 	found := map[Cause]Answer{
 		NoPooling: churn, Leak: leak, HotDestination: hot, BudgetTooSmall: small, AllocationHalved: halved,
-		ConntrackFull: conntrack, DeadDestination: s.dead(conntrack), DNS: s.dns(), EphemeralPorts: s.ephemeral(),
+		ConntrackFull: conntrack, DeadDestination: s.dead(conntrack), DNS: dns, EphemeralPorts: s.ephemeral(),
 	}
 	for _, c := range Causes() {
 		a := found[c]

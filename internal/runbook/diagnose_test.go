@@ -9,6 +9,7 @@ import (
 	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -212,6 +213,18 @@ func TestCauses(t *testing.T) {
 		},
 		"names that are resolved": {
 			stage: stage{budget: 1024, owners: []who{resolving}}, out: []runbook.Cause{runbook.DNS},
+		},
+		"a pool of UDP that is full": {
+			stage: stage{budget: 128, owners: []who{{name: "voip", loads: []load{{to: "20.60.1.30:3478", udp: true, open: 120}}}}, change: func(_ *session.Snapshot, n *session.Node) {
+				n.UDP = snat.Ports{Min: 120, Estimate: 120, Max: 120}
+			}},
+			main: runbook.BudgetTooSmall, sure: runbook.Medium, severity: runbook.Warning, out: []runbook.Cause{runbook.HotDestination},
+		},
+		"a pool of UDP that is full of questions": {
+			stage: stage{budget: 128, owners: []who{{name: "asker", loads: []load{{to: "20.60.1.2:53", udp: true, open: 120, trying: 120}}}}, change: func(_ *session.Snapshot, n *session.Node) {
+				n.UDP = snat.Ports{Min: 120, Estimate: 120, Max: 120}
+			}},
+			main: runbook.DNS, sure: runbook.High, out: []runbook.Cause{runbook.BudgetTooSmall},
 		},
 		"nobody asks for names": {
 			stage: stage{budget: 1024, owners: []who{smallPool}}, blind: []runbook.Cause{runbook.DNS},

@@ -71,7 +71,7 @@ func (s *scene) honest(t *target) (Confidence, string) {
 
 // small answers for a budget that an honest load does not fit into: what is
 // left when leaks, churn and the one hot destination are taken away.
-func (s *scene) small(hot, halved Answer) Answer {
+func (s *scene) small(hot, halved, dns Answer) Answer {
 	if s.budget == 0 {
 		return Answer{State: CouldNotSee, Summary: "the port budget is not known"}
 	}
@@ -79,7 +79,7 @@ func (s *scene) small(hot, halved Answer) Answer {
 		return a
 	}
 	if !s.short() {
-		return Answer{State: RuledOut, Summary: s.use()}
+		return s.smallUDP(dns)
 	}
 	if halved.State == Found {
 		return Answer{State: RuledOut, Summary: "the load fitted before the allocation was cut"}
@@ -105,5 +105,26 @@ func (s *scene) small(hot, halved Answer) Answer {
 		Summary: sentence("the load is spread over %s and needs about %s of %s: the connections are %s's, %s",
 			plural(many, "destination"), num(rest), s.budgetText(), spoken(who), known),
 		Evidence: append([]Evidence{{Text: sentence("%s: %s open, about %s cooling", at.title(), num(at.open), num(at.cooling)), Basis: Estimated}}, s.pressureEvidence()...),
+	}
+}
+
+// smallUDP looks at the ports of UDP, which a balancer keeps apart.
+func (s *scene) smallUDP(dns Answer) Answer {
+	if float64(s.n.UDP.Estimate) < s.full() || len(s.datagrams) == 0 {
+		return Answer{State: RuledOut, Summary: s.use()}
+	}
+	t := s.datagrams[0]
+	use := sentence("about %s of %s of UDP's own are in use", num(s.n.UDP.Estimate), s.budgetText())
+	if dns.State == Found {
+		return Answer{State: RuledOut, Summary: use + ", by questions that nobody answers"}
+	}
+	who := holders(t)
+	return Answer{
+		State: Found, Confidence: Medium, Subject: sentence("node %s", s.name()), Owners: who, Dest: t.Dest,
+		Summary: sentence("%s; the most go to %s and are %s's", use, t.title(), spoken(who)),
+		Evidence: []Evidence{
+			{Text: use, Basis: Estimated},
+			{Text: sentence("%s flows go to %s", num(t.open), t.title()), Basis: Counted, Command: sentence("conntrack -L -p udp -d %s --dport %d | wc -l", t.IP, t.Port), Output: num(t.open)},
+		},
 	}
 }

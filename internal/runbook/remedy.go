@@ -21,7 +21,7 @@ func (s *scene) remedies(a *Answer) []Remedy {
 	case HotDestination:
 		list = s.againstHeat(a)
 	case BudgetTooSmall:
-		list = s.more(s.need())
+		list = s.againstSmall(a)
 	case AllocationHalved:
 		list = s.againstCut()
 	case ConntrackFull:
@@ -134,6 +134,16 @@ func (s *scene) againstHeat(a *Answer) []Remedy {
 		list = list[:3]
 	}
 	return append(list, s.untilThen(s.more(s.need()))...)
+}
+
+func (s *scene) againstSmall(a *Answer) []Remedy {
+	if a.Dest.Protocol == snat.UDP {
+		return []Remedy{
+			s.offTheBalancer(a.Dest),
+			{Text: "Send from one socket for many questions, over TCP where the protocol allows it, or ask a cache on the node: each UDP flow holds a port until it has been silent for " + span(s.timers.UDP) + "."},
+		}
+	}
+	return append(s.more(s.need()), s.offTheBalancer(a.Dest))
 }
 
 // offTheBalancer avoids source NAT altogether.

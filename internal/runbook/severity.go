@@ -37,7 +37,7 @@ func (d *Diagnosis) shortage(a *Answer) Severity {
 	switch {
 	case d.Verdict == snat.Exhausted && d.part(a) == 0:
 		return Critical
-	case d.short(), d.Verdict == snat.Unknown, d.scene.n.FullIn != nil && a.Cause == Leak:
+	case d.short(), d.Verdict == snat.Unknown, a.Dest.Protocol == snat.UDP, d.scene.n.FullIn != nil && a.Cause == Leak:
 		return Warning
 	default:
 		return Info
