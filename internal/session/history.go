@@ -56,7 +56,8 @@ func (t *trend) note(value int, now time.Time) {
 	for range steps - 1 {
 		fresh = append(fresh, t.values[len(t.values)-1])
 	}
-	t.values = append(fresh, value)
+	fresh = append(fresh, value)
+	t.values = fresh
 }
 
 // growth is by how many a second the number of open flows grows, 0 when it

@@ -3,8 +3,6 @@ package live
 import (
 	"cmp"
 	"context"
-	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 
@@ -62,10 +60,8 @@ func (c *cloudNodes) apply(ch inventory.Change) {
 // watchCloud tells what the cloud measures until ctx ends. Nothing waits for
 // it, and what fails there is told as a reading's problem.
 func (s *source) watchCloud(ctx context.Context, sink session.Sink) {
-	err := s.opts.Cloud.Watch(ctx, s.cloudNodes.told, func(r cloud.Reading) {
+	//nolint:errcheck // it ends with ctx, or has nothing to follow
+	_ = s.opts.Cloud.Watch(ctx, s.cloudNodes.told, func(r cloud.Reading) {
 		sink.Put(session.Event{Time: s.opts.Now(), Cloud: &r})
 	})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		slog.Warn("watching the cloud has ended", "error", err)
-	}
 }
