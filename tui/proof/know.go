@@ -87,7 +87,7 @@ func signed(d float64) string {
 func (p *Page) cautions() evidence.Section {
 	sec := evidence.Section{Title: "Check before you believe it"}
 	if until, early := p.early(); early {
-		sec.Items = append(sec.Items, fact("early", "ports that were cooling at the baseline are held until %s, and levels look back for a minute", format.Clock(until)))
+		sec.Items = append(sec.Items, fact("early", "ports that were cooling at the baseline are held until %s, and levels take two minutes to settle", format.Clock(until)))
 	}
 	for _, c := range p.result.Cautions {
 		sec.Items = append(sec.Items, fact("", "%s", about(c)))

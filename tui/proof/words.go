@@ -14,8 +14,9 @@ import (
 	"github.com/snattop/snattop/tui/format"
 )
 
-// levels is for how long a change must have lasted to stand in the levels.
-const levels = time.Minute
+// levels is for how long a change must have lasted to stand in the levels, and
+// to be forgotten as a swing: four times their memory.
+const levels = 2 * time.Minute
 
 // hold is for how long the provider keeps a port of a connection that closed.
 func (p *Page) hold() time.Duration {
@@ -33,7 +34,7 @@ func (p *Page) invitation() string {
 	}
 	texts := []string{
 		"No baseline yet. Press b before you change anything: it freezes the numbers as they stand, and this page then holds them beside now.",
-		fmt.Sprintf("Then wait: a change shows after about %s. Ports of closed connections stay held for %s (%s), and levels look back for a minute.",
+		fmt.Sprintf("Then wait: a change shows after about %s. Ports of closed connections stay held for %s (%s), and levels take two minutes to settle.",
 			format.Age(p.patience()), format.Age(p.hold()), provider),
 	}
 	lines := []string{""}

@@ -184,18 +184,18 @@ const (
 	failsOf
 )
 
-func (k kind) of(s *subject) measure {
+func (k kind) of(s *subject) *measure {
 	switch k {
 	case portsOf:
-		return s.ports
+		return &s.ports
 	case openOf:
-		return s.open
+		return &s.open
 	case opensOf:
-		return s.opens
+		return &s.opens
 	case failsOf:
-		return s.fails
+		return &s.fails
 	default:
-		return measure{}
+		return &measure{}
 	}
 }
 
@@ -272,7 +272,7 @@ func (p *pairing) figure(b, a *subject, k kind, blind string) Figure {
 
 // unfit is why a number of one side can be compared with nothing; "" when it
 // can.
-func (p *pairing) unfit(s *side, of *subject, m measure, k kind) string {
+func (p *pairing) unfit(s *side, of *subject, m *measure, k kind) string {
 	if k == failsOf {
 		for _, name := range slices.Sorted(maps.Keys(of.nodes)) {
 			if see := s.nodes[name]; see != nil && !see.sight.Attempts {

@@ -254,7 +254,7 @@ func TestSentences(t *testing.T) {
 	full := func(n *report.Node) { n.Verdict = "exhausted" }
 	sick, well := numbers{ports: 987, open: 900, opens: 20, fails: 38}, numbers{ports: 221, open: 200, opens: 2}
 	for want, c := range map[string]*proof.Comparison{
-		"less, beyond noise: ports in use of node1 ~987 → ~221 (−78 %); failed connections 38/s → 0/s (−100 %)": proof.Compare(newWorld(noon).node("node1", sick).r, newWorld(later).node("node1", well).r),
+		"less, beyond noise: ports in use of node1 ~987 → ~221 (−78 %); failed connections 38/s → 0/s (−100 %)":  proof.Compare(newWorld(noon).node("node1", sick).r, newWorld(later).node("node1", well).r),
 		"less, beyond noise: ports in use of node1 ≥ 987 → ~221 (−78 %); failed connections 38/s → 0/s (−100 %)": proof.Compare(newWorld(noon).node("node1", sick, budget(1000), full).r, newWorld(later).node("node1", well).r),
 		"more, beyond noise: ports in use of node1 ~221 → ~987 (+347 %)":                                         proof.Compare(newWorld(noon).node("node1", well).r, newWorld(later).node("node1", sick).r),
 		"cannot tell: node1 was not seen after: no route":                                                        proof.Compare(newWorld(noon).node("node1", well).r, newWorld(later).node("node1", well, unseen("unreachable", "no route")).r),

@@ -94,8 +94,8 @@ func poisson(rng *rand.Rand, mean float64) float64 {
 	if mean > 50 {
 		return math.Round(max(mean+math.Sqrt(mean)*rng.NormFloat64(), 0))
 	}
-	limit, p, n := math.Exp(-mean), 1.0, 0.0
-	for p = rng.Float64(); p > limit; p *= rng.Float64() {
+	limit, n := math.Exp(-mean), 0.0
+	for p := rng.Float64(); p > limit; p *= rng.Float64() {
 		n++
 	}
 	return n

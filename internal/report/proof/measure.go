@@ -103,7 +103,7 @@ func (m *measure) add(o measure) {
 }
 
 // value is the measure as it is shown.
-func (m measure) value() *Value {
+func (m *measure) value() *Value {
 	if !m.known {
 		return nil
 	}

@@ -75,7 +75,7 @@ func (n noise) variance() float64 { return n.swung + n.chance }
 // were replaced between the two pictures can have made a difference, which are
 // turnover × time at most. What the swing shows beyond chance (excess) is added
 // to it; the swing that was seen is the least that is allowed for.
-func gaugeNoise(m measure, between time.Duration) noise {
+func gaugeNoise(m *measure, between time.Duration) noise {
 	replaced := m.mean
 	if m.turnoverKnown {
 		replaced = min(m.mean, m.turnover*between.Seconds())
@@ -89,7 +89,7 @@ func gaugeNoise(m measure, between time.Duration) noise {
 // were counted over the window (Poisson; one more than were seen, because none
 // in a window does not mean none ever), and the swing beyond it, which is not
 // divided by the number of samples either.
-func rateNoise(m measure) noise {
+func rateNoise(m *measure) noise {
 	over := min(m.seconds, counted.Seconds()) - memory.Seconds()
 	return noise{swung: swing(m.excess*m.excess, m.seconds), chance: (m.mean*over + 1) / (over * over)}
 }
@@ -118,7 +118,7 @@ func judge(f *Figure, k kind, before, after noise) {
 		f.Answer = Less
 	case math.Abs(diff) > max(doubtful*f.Size(), slight) && before.swung+after.swung > before.chance+after.chance:
 		f.Answer = CannotTell
-		f.Why = fmt.Sprintf("it swings too much: a difference of %s or less may be chance; watch for longer", number(beyond))
+		f.Why = fmt.Sprintf("it swings too much, or still moves: a difference of %s or less may be chance; watch for longer", number(beyond))
 	default:
 		f.Answer = Same
 	}
