@@ -83,7 +83,7 @@ func CrossCheck(pic *session.Snapshot, n *session.Node) *Check {
 		}
 	}
 	if n.Conntrack != nil {
-		c.Entries = ptr(int(min(n.Conntrack.Count, 1<<40))) //nolint:gosec // bounded
+		c.Entries = ptr(int(min(n.Conntrack.Count, 1<<40)))
 	}
 	if n.Tracked != nil {
 		own, other := 0, 0

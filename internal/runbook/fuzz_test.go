@@ -38,25 +38,26 @@ func (d *dice) yes() bool { return d.byte()%2 == 1 }
 
 // number is small as a rule, and now and then anything.
 func (d *dice) number() int {
-	if k := d.byte(); k > 250 {
-		return int(d.bits()) //nolint:gosec // any number will do
-	} else if k > 128 {
+	switch k := d.byte(); {
+	case k > 250:
+		return int(d.bits())
+	case k > 128:
 		return 8 * k
-	} else {
+	default:
 		return k
 	}
 }
 
 func (d *dice) rate() float64 {
-	if k := d.byte(); k > 250 {
+	k := d.byte()
+	if k > 250 {
 		return math.Float64frombits(d.bits())
-	} else {
-		return float64(k) / 10
 	}
+	return float64(k) / 10
 }
 
 func (d *dice) text() string {
-	return string([]string{"a", "", "x\x1b[2J", "it's; rm", "-rf", "支払い"}[d.byte()%6])
+	return []string{"a", "", "x\x1b[2J", "it's; rm", "-rf", "支払い"}[d.byte()%6]
 }
 
 func (d *dice) ip() netip.Addr {
