@@ -130,6 +130,8 @@ type Node struct {
 	CrossCheck CrossCheck `json:"cross_check"`
 	// Levels is nil in reports of versions that did not tell it.
 	Levels *Levels `json:"levels"`
+	// Scoped lists the pods that are seen when not the whole node is.
+	Scoped []string `json:"scoped"`
 }
 
 // Workload is what made a pod, or the unit or command of a host process.
@@ -366,7 +368,7 @@ func node(n *session.Node) Node {
 		Ports:   NodePorts{BudgetSource: string(cmp.Or(n.Budget.Source, snat.BudgetUnknown))},
 		Verdict: string(n.Verdict), Why: append([]string{}, n.Why...),
 		Features: features(n), Handovers: handovers(n), Conntrack: Conntrack{Sources: tracked(n)},
-		Levels: levels(n, n.Levels),
+		Levels: levels(n, n.Levels), Scoped: append([]string{}, n.Scoped...),
 	}
 	if n.State == session.StateStreaming {
 		out.Error = n.Error

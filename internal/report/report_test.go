@@ -84,7 +84,7 @@ func TestSchema(t *testing.T) {
 }
 
 // mayBeEmpty are lists that say something only of some of their owners.
-var mayBeEmpty = []string{"processes", "why", "remedies", "features", "handovers", "sources", "notes"}
+var mayBeEmpty = []string{"processes", "why", "remedies", "features", "handovers", "sources", "notes", "scoped"}
 
 func conform(t *testing.T, path string, schema, doc any) {
 	t.Helper()

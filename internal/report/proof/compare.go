@@ -220,6 +220,11 @@ func (p *pairing) blind(b, a *subject) string {
 			}
 		}
 	}
+	for _, name := range nodes {
+		if was, is := p.before.nodes[name], p.after.nodes[name]; was != nil && is != nil && was.scoped != is.scoped {
+			return fmt.Sprintf("not the same pods of %s were seen: %s before, %s after", name, cmp.Or(was.scoped, "all"), cmp.Or(is.scoped, "all"))
+		}
+	}
 	if b == nil || a == nil {
 		return "" // new or gone, which a gap does not change
 	}

@@ -3,6 +3,7 @@ package proof
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,12 +38,22 @@ type nodeSight struct {
 	sight  session.Sight
 	// collector is who looked.
 	collector string
+	// scoped is the pods that were seen where not the whole node was; "" when it
+	// was.
+	scoped string
 	// gap is when the collector changed, if that was within the window.
 	gap time.Time
 	// full means that the node had no port left, so that nobody knows what it
 	// would have used.
 	full   bool
 	budget *int
+}
+
+// scope writes the pods that were seen of a node, in one order.
+func scope(pods []string) string {
+	pods = slices.Clone(pods)
+	slices.Sort(pods)
+	return text(strings.Join(pods, ", "))
 }
 
 // saw reports whether a node has numbers.
@@ -122,7 +133,7 @@ func (s *side) addNode(n *report.Node) {
 	name := text(n.Name)
 	see := &nodeSight{
 		sight: session.SightOf(n.Collector), collector: text(n.Collector),
-		budget: n.Ports.Budget,
+		budget: n.Ports.Budget, scoped: scope(n.Scoped),
 	}
 	if session.State(n.State) != session.StateStreaming {
 		see.unseen = text(n.Error)
