@@ -8,7 +8,7 @@ import (
 
 // oldEnough is the number of steps of a trend after which a connection that
 // was open then must be silent for a minute, if nobody uses it.
-const oldEnough = int(75 * time.Second / session.TrendStep)
+const oldEnough = int(65 * time.Second / session.TrendStep)
 
 // idle says which share of an owner's older connections has carried nothing
 // for a minute or more; ok is false when that cannot be said. It looks at the
