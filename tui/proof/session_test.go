@@ -22,7 +22,6 @@ type fed struct {
 	at   time.Time
 	full bool
 	row  wire.Row
-	pods []wire.Owner
 }
 
 func newFed() *fed {

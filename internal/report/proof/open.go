@@ -16,8 +16,8 @@ import (
 	"github.com/snattop/snattop/internal/snat"
 )
 
-// maxReport bounds a report that is read, in bytes: one of a thousand nodes
-// with fifty pods each stays below.
+// maxReport bounds a report that is read, in bytes. A row takes about 1.1 kB,
+// so a thousand nodes with fifty pods of three destinations each stay below.
 const maxReport = 256 << 20
 
 // zstdMagic begins a Zstandard frame (RFC 8878, section 3.1.1), and so a
