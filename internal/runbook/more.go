@@ -45,6 +45,9 @@ func (s *scene) more(need int) []Remedy {
 		return nil
 	}
 	provider := s.pic.Cluster.Provider
+	if s.n.Budget.Shared {
+		return s.moreAddresses()
+	}
 	in := snat.PlanInput{Provider: provider, IPs: s.ips(), Ports: s.wanted(need)}
 	in.Nodes, _ = s.pool()
 	in.Nodes = max(in.Nodes, 1)
@@ -72,8 +75,49 @@ func (s *scene) more(need int) []Remedy {
 	if s.shared() {
 		list = append(list, Remedy{Text: "Another cluster uses the same addresses: count its nodes as well."})
 	}
+	if len(list) == 0 && provider == snat.ProviderGCPNAT {
+		list = s.moreOfGoogle(in.Ports)
+	}
 	if len(list) == 0 {
 		list = append(list, Remedy{Text: sentence("Give the node more ports: it needs about %s.", num(need)), Command: s.calculator(need)})
+	}
+	return list
+}
+
+// moreAddresses is how a pool of ports that all nodes share becomes larger: by
+// an address more.
+func (s *scene) moreAddresses() []Remedy {
+	var c snat.Command
+	var err error
+	switch s.pic.Cluster.Provider {
+	case snat.ProviderAzureNATGW:
+		c, err = snat.CommandNATGatewayIPs(s.commandTarget(), s.ips()+1)
+	case snat.ProviderAWSNATGW:
+		c, err = snat.CommandAWSAddresses(s.commandTarget(), 1)
+	default:
+		return []Remedy{{Text: "Give the gateway another address: its ports are shared by all nodes."}}
+	}
+	if err != nil {
+		return []Remedy{{Text: "The gateway takes no more addresses: spread the nodes over several gateways."}}
+	}
+	return []Remedy{remedyOf(c)}
+}
+
+// moreOfGoogle sets ports where the size of an address is not known, so that
+// nobody can say whether they fit.
+func (s *scene) moreOfGoogle(ports int) []Remedy {
+	var list []Remedy
+	for _, make := range []func() (snat.Command, error){
+		func() (snat.Command, error) { return snat.CommandCloudNATPorts(s.commandTarget(), ports) },
+		func() (snat.Command, error) {
+			return snat.CommandCloudNATDynamic(s.commandTarget(), snat.GCPNATDynamicPorts, ports)
+		},
+	} {
+		if c, err := make(); err == nil {
+			r := remedyOf(c)
+			r.Warning = joinSentences(r.Warning, "Whether the addresses have so many for every node was not worked out.")
+			list = append(list, r)
+		}
 	}
 	return list
 }

@@ -85,9 +85,16 @@ func TestRemedies(t *testing.T) {
 		"go":          {stage: stage{budget: 1024, owners: []who{speaks("go run .")}}, has: []string{"MaxIdleConnsPerHost"}},
 		"who knows":   {stage: stage{budget: 1024, owners: []who{speaks("/srv/nodes-and-javanese")}}, has: []string{"HTTP keep-alive on"}, lacks: []string{"Node:", "Java:"}},
 		"after a cut": {stage: stage{budget: 512, was: 1024, nodes: 60, owners: []who{{name: "o", loads: []load{{to: "20.1.1.1:1", open: 600, waiting: 1}}}}}, has: []string{"--load-balancer-outbound-ports 1024", "they stay when nodes are added", "snattop budget --provider azure-lb --nodes 60"}},
-		"Google":      {stage: stage{budget: 64, provider: snat.ProviderGCPNAT, owners: []who{{name: "o", loads: []load{{to: "20.1.1.1:1", open: 64, waiting: 5}}}}}, has: []string{"it needs about 69"}, lacks: []string{"az aks"}},
-		"a firewall":  {stage: stage{budget: 1024, owners: []who{dead, working}}, has: []string{"nc -vz -w 5 20.60.1.11 81", "get networkpolicies -n shop"}},
-		"DNS":         {stage: stage{budget: 1024, owners: []who{{name: "asker", loads: []load{{to: "10.0.0.10:53", udp: true, private: true, open: 90, trying: 80}}}}}, has: []string{"kubectl --context prod get pods -n kube-system -l k8s-app=kube-dns -o wide"}},
+		"Google":      {stage: stage{budget: 64, provider: snat.ProviderGCPNAT, owners: []who{{name: "o", loads: []load{{to: "20.1.1.1:1", open: 64, waiting: 5}}}}}, has: []string{"gcloud compute routers nats update NAT_NAME", "--min-ports-per-vm 87", "--enable-dynamic-port-allocation"}, lacks: []string{"az aks"}},
+		"a shared gateway": {
+			stage: stage{budget: 64512, provider: snat.ProviderAzureNATGW, owners: []who{{name: "o", loads: []load{{to: "20.1.1.1:1", open: 64000, waiting: 5}}}}, change: func(s *session.Snapshot, n *session.Node) {
+				n.Budget.Shared = true
+				read(cloud.Profile{IPs: 1, Name: "prod", Group: "rg"})(s, n)
+			}},
+			has: []string{"--nat-gateway-managed-outbound-ip-count 2"}, lacks: []string{"more nodes: each node has ports of its own"},
+		},
+		"a firewall": {stage: stage{budget: 1024, owners: []who{dead, working}}, has: []string{"nc -vz -w 5 20.60.1.11 81", "get networkpolicies -n shop"}},
+		"DNS":        {stage: stage{budget: 1024, owners: []who{{name: "asker", loads: []load{{to: "10.0.0.10:53", udp: true, private: true, open: 90, trying: 80}}}}}, has: []string{"kubectl --context prod get pods -n kube-system -l k8s-app=kube-dns -o wide"}},
 		"no more than there is": {
 			stage: stage{budget: 1024, owners: []who{{name: "churner", loads: []load{{to: "20.60.1.3:443", cooling: 400, opens: 1.7, closes: 1.7, lives: lived(400, time.Millisecond)}}}}},
 			lacks: []string{"--load-balancer-outbound-ports"},
