@@ -80,6 +80,32 @@ func TestNodes(t *testing.T) {
 	}
 }
 
+// A swing that was seen: large differences within it are not called the same,
+// and nothing is called the same that could vanish without counting.
+func TestSwings(t *testing.T) {
+	t.Parallel()
+	at := func(mean, sd, seconds float64) *report.Level {
+		return &report.Level{Mean: mean, SD: sd, Seconds: seconds}
+	}
+	none := at(0, 0, 300)
+	for name, c := range map[string]struct {
+		before, after *report.Level
+		answer        proof.Answer
+	}{
+		"a little":               {at(1000, 80, 300), at(900, 80, 300), proof.Same},
+		"a third":                {at(1000, 120, 300), at(670, 120, 300), proof.CannotTell},
+		"half":                   {at(1000, 120, 300), at(480, 60, 300), proof.Less},
+		"anything may be":        {at(1000, 300, 300), at(1000, 300, 300), proof.CannotTell},
+		"few":                    {at(6, 2, 300), at(6, 2, 300), proof.Same},
+		"seen for a short while": {at(1000, 80, 10), at(700, 80, 10), proof.CannotTell},
+	} {
+		n := proof.Compare(reportOf(noon, 300, c.before, none, none), reportOf(later, 300, c.after, none, none)).Nodes[0]
+		if n.Answer != c.answer || n.Answer == proof.CannotTell && !strings.Contains(n.Why, "swings too much") {
+			t.Errorf("%s: %q %s", name, n.Answer, n.Why)
+		}
+	}
+}
+
 func TestNewAndGone(t *testing.T) {
 	t.Parallel()
 	n := numbers{ports: 50, open: 50}

@@ -116,7 +116,9 @@ func judge(f *Figure, k kind, before, after noise) {
 		f.Answer = More
 	case diff < -beyond:
 		f.Answer = Less
-	case math.Abs(diff) > max(doubtful*f.Size(), slight) && before.swung+after.swung > before.chance+after.chance:
+	case before.swung+after.swung > before.chance+after.chance &&
+		(math.Abs(diff) > max(doubtful*f.Size(), slight) || f.Size() > slight && beyond >= f.Size()):
+		// The difference may be real; or even its vanishing would not count.
 		f.Answer = CannotTell
 		f.Why = fmt.Sprintf("it swings too much, or still moves: a difference of %s or less may be chance; watch for longer", number(beyond))
 	default:
