@@ -54,7 +54,7 @@ func (s *scene) cut(from, to int, at time.Time) Answer {
 	a := Answer{
 		State: Found, Confidence: High, Subject: sentence("node %s", s.name()),
 		Summary:  change + sentence("; the load of about %s fitted before", num(s.peak())),
-		Evidence: []Evidence{{Text: change + sentence(" (%s)", s.n.Budget.Source), Basis: basisOf(s.n.Budget.Source)}},
+		Evidence: []Evidence{{Text: change, Basis: basisOf(s.n.Budget.Source)}},
 	}
 	if float64(s.peak()) >= snat.PressuredAt*float64(from) {
 		a.Confidence = Medium

@@ -25,22 +25,26 @@ func (s *scene) need() int {
 // againstCut makes the allocation independent of the number of nodes.
 func (s *scene) againstCut() []Remedy {
 	need := s.need()
-	if c := s.n.BudgetWas; c != nil && c.From.Ports > c.To.Ports {
+	ports := s.wanted(need)
+	if c := s.n.BudgetWas; c != nil && c.From.Ports > need {
 		// What was there before, exactly: headroom would be another change.
-		need = int(float64(c.From.Ports) / headroom)
+		ports = c.From.Ports
 	}
-	list := s.more(need)
+	list := s.morePorts(need, ports)
 	if len(list) == 0 {
 		list = append(list, Remedy{Text: "Allocate ports to each node by hand: then adding nodes takes none away."})
 	} else {
 		list[0].Text += " Allocated by hand, they stay when nodes are added."
 	}
-	return append(list, Remedy{Text: "Before the next scale-out, work out what fits.", Command: s.calculator(need)})
+	return append(list, Remedy{Text: "Before the next scale-out, work out what fits.", Command: s.calculator(ports)})
 }
 
 // more is how the node gets more ports: commands with their numbers worked
 // out, or a sentence where it is not known for whom to write them.
-func (s *scene) more(need int) []Remedy {
+func (s *scene) more(need int) []Remedy { return s.morePorts(need, s.wanted(need)) }
+
+// morePorts is the same for a number of ports per node.
+func (s *scene) morePorts(need, ports int) []Remedy {
 	if !s.short() && s.n.FullIn == nil {
 		return nil
 	}
@@ -48,7 +52,7 @@ func (s *scene) more(need int) []Remedy {
 	if s.n.Budget.Shared {
 		return s.moreAddresses()
 	}
-	in := snat.PlanInput{Provider: provider, IPs: s.ips(), Ports: s.wanted(need)}
+	in := snat.PlanInput{Provider: provider, IPs: s.ips(), Ports: ports}
 	in.Nodes, _ = s.pool()
 	in.Nodes = max(in.Nodes, 1)
 	surge := false
@@ -79,7 +83,7 @@ func (s *scene) more(need int) []Remedy {
 		list = s.moreOfGoogle(in.Ports)
 	}
 	if len(list) == 0 {
-		list = append(list, Remedy{Text: sentence("Give the node more ports: it needs about %s.", num(need)), Command: s.calculator(need)})
+		list = append(list, Remedy{Text: sentence("Give the node more ports: it needs about %s.", num(need)), Command: s.calculator(ports)})
 	}
 	return list
 }
@@ -171,7 +175,7 @@ func (s *scene) commandTarget() snat.CommandTarget {
 }
 
 // calculator is the offline plan of the same question.
-func (s *scene) calculator(need int) string {
+func (s *scene) calculator(ports int) string {
 	provider := s.pic.Cluster.Provider
 	nodes, _ := s.pool()
 	switch provider {
@@ -179,7 +183,7 @@ func (s *scene) calculator(need int) string {
 	default:
 		return ""
 	}
-	return sentence("snattop budget --provider %s --nodes %d --ips %d --snat-ports %d", provider, max(nodes, 1), s.ips(), s.wanted(need))
+	return sentence("snattop budget --provider %s --nodes %d --ips %d --snat-ports %d", provider, max(nodes, 1), s.ips(), ports)
 }
 
 func remedyOf(c snat.Command) Remedy {

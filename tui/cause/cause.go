@@ -235,8 +235,8 @@ func (p *Page) Sentence(width int) string {
 }
 
 func of(a *runbook.Answer) string {
-	if a.Subject == "" {
-		return ""
+	if a.Subject == "" || len(a.Owners) == 0 && !a.Dest.IP.IsValid() || a.Cause == runbook.BudgetTooSmall {
+		return "" // it is about the node, which was named
 	}
 	return ", " + sanitize.Text(a.Subject)
 }
