@@ -111,13 +111,13 @@ func (s *scene) moreAddresses() []Remedy {
 // nobody can say whether they fit.
 func (s *scene) moreOfGoogle(ports int) []Remedy {
 	var list []Remedy
-	for _, make := range []func() (snat.Command, error){
+	for _, command := range []func() (snat.Command, error){
 		func() (snat.Command, error) { return snat.CommandCloudNATPorts(s.commandTarget(), ports) },
 		func() (snat.Command, error) {
 			return snat.CommandCloudNATDynamic(s.commandTarget(), snat.GCPNATDynamicPorts, ports)
 		},
 	} {
-		if c, err := make(); err == nil {
+		if c, err := command(); err == nil {
 			r := remedyOf(c)
 			r.Warning = joinSentences(r.Warning, "Whether the addresses have so many for every node was not worked out.")
 			list = append(list, r)
