@@ -60,7 +60,7 @@ func (c *cloudNodes) apply(ch inventory.Change) {
 // watchCloud tells what the cloud measures until ctx ends. Nothing waits for
 // it, and what fails there is told as a reading's problem.
 func (s *source) watchCloud(ctx context.Context, sink session.Sink) {
-	//nolint:errcheck // it ends with ctx, or has nothing to follow
+	// It ends with ctx, or has nothing to follow.
 	_ = s.opts.Cloud.Watch(ctx, s.cloudNodes.told, func(r cloud.Reading) {
 		sink.Put(session.Event{Time: s.opts.Now(), Cloud: &r})
 	})
