@@ -84,7 +84,7 @@ func (s *scene) churnOf(t *tenant) finding {
 	short, life, basis, known := s.turnover(&t.Counts)
 	// Where few ports cool down, what is closed soon is not what holds them.
 	cools := float64(t.Cooling) >= half*float64(t.Open)
-	if opens >= leastRate && closes >= half*opens && known && short && cools && t.ports() >= s.worth() {
+	if opens >= leastRate && closes >= half*opens && known && short && cools && t.together >= s.worth() {
 		f := finding{state: Found, confidence: Medium, why: life}
 		if s.sight.Events && basis == Counted {
 			f.confidence = High
@@ -106,7 +106,7 @@ func (s *scene) churnOf(t *tenant) finding {
 
 // leakOf looks for connections that are opened and never closed.
 func (s *scene) leakOf(t *tenant) finding {
-	if t.ports() < s.worth() {
+	if t.together < s.worth() {
 		return finding{state: RuledOut, why: "it holds few ports"}
 	}
 	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
@@ -114,7 +114,7 @@ func (s *scene) leakOf(t *tenant) finding {
 		return finding{state: RuledOut, why: "it closes what it opens"}
 	}
 	g := grown(t.OpenTrend)
-	silent, old, share, seen := idle(&t.Counts)
+	silent, old, share, seen := s.idle(&t.Counts)
 	kept := s.n.Counting() && closes <= few*max(opens, leastRate)
 	unused, used := seen && share >= half, seen && share < few
 	switch {

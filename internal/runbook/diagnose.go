@@ -175,7 +175,7 @@ func (d *Diagnosis) CauseOf(o *session.Owner) (c Cause, confidence Confidence, k
 	}
 	if hot := d.Answer(HotDestination); hot.State == Found && t.leak.state != Found && t.churn.state != Found {
 		for _, h := range hot.Owners {
-			if h.Key == o.Key && h.Ports >= d.scene.worth() {
+			if h.Key == o.Key && t.together >= d.scene.worth() {
 				return HotDestination, hot.Confidence, true
 			}
 		}
@@ -190,7 +190,7 @@ func (s *scene) causeOf(t *tenant) (Cause, Confidence, bool) {
 		return Leak, t.leak.confidence, true
 	case t.churn.state == Found:
 		return NoPooling, t.churn.confidence, true
-	case t.top == nil || t.ports() < s.worth():
+	case t.top == nil || t.together < s.worth():
 		return "", NoConfidence, true
 	case !s.n.Counting() || s.short() && (t.leak.state == CouldNotSee || t.churn.state == CouldNotSee):
 		return "", NoConfidence, false

@@ -79,6 +79,20 @@ func TestCauses(t *testing.T) {
 			stage: stage{budget: 1024, owners: []who{{name: "leaker", trend: ramp(40, 20, 900, 0), loads: []load{{to: "20.60.1.9:443", open: 900, opens: 4.5}}}}},
 			main:  runbook.Leak, sure: runbook.Medium,
 		},
+		"a busy pool after a collector began anew": {
+			stage: stage{budget: 1024, owners: []who{busyPool}, change: func(_ *session.Snapshot, n *session.Node) { n.CountedSince = n.LastTick.Add(-30 * time.Second) }},
+			main:  runbook.HotDestination, sure: runbook.Low, blind: []runbook.Cause{runbook.Leak},
+		},
+		"a leak of many replicas": {
+			stage: stage{budget: 1024, owners: func() []who {
+				var out []who
+				for range 16 {
+					out = append(out, who{name: "web", trend: ramp(40, 2, 60, 0), loads: []load{{to: "20.60.1.9:443", open: 60, opens: 0.3, silent: 40}}})
+				}
+				return out
+			}()},
+			main: runbook.Leak, sure: runbook.High, subject: "shop/web", out: []runbook.Cause{runbook.HotDestination},
+		},
 		"a pool that fills itself": {
 			stage: stage{budget: 1024, owners: []who{{name: "pool", trend: append(ramp(3, 0, 500, 0), ramp(1, 500, 500, 20)...), loads: []load{{to: "20.60.1.4:443", open: 500}}}}},
 			out:   []runbook.Cause{runbook.Leak, runbook.HotDestination, runbook.NoPooling},

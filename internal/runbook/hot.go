@@ -51,7 +51,7 @@ func (s *scene) honest(t *target) (Confidence, string) {
 		if owner == nil {
 			continue
 		}
-		if _, _, share, ok := idle(&owner.Counts); ok && share < few {
+		if _, _, share, ok := s.idle(&owner.Counts); ok && share < few {
 			used += h.ports()
 		}
 		if owner.leak.state == RuledOut {

@@ -6,24 +6,25 @@ import (
 	"github.com/snattop/snattop/internal/session"
 )
 
-// oldEnough is the number of steps of a trend after which a connection that
-// was open then must be silent for a minute, if nobody uses it.
-const oldEnough = int(65 * time.Second / session.TrendStep)
+// oldEnough is the time after which a connection that was open then must be
+// known to have been silent for a minute, if nobody uses it.
+const oldEnough = 65 * time.Second
 
 // idle says which share of an owner's older connections has carried nothing
 // for a minute or more; ok is false when that cannot be said. It looks at the
 // connections that have been open for longer than a minute: a younger one
-// proves nothing.
-func idle(c *session.Counts) (silent, old int, share float64, ok bool) {
+// proves nothing. A collector that has begun anew knows of no silence before.
+func (s *scene) idle(c *session.Counts) (silent, old int, share float64, ok bool) {
 	if c.Silent == nil {
 		return 0, 0, 0, false
 	}
 	silent = c.Silent.Sum()
-	if n := len(c.OpenTrend); n >= oldEnough {
+	const steps = int(oldEnough / session.TrendStep)
+	if n := len(c.OpenTrend); n >= steps && s.n.LastTick.Sub(s.n.CountedSince) >= oldEnough {
 		// Those that were open then and those that are open now: what closed in
 		// between is not old.
-		old = min(c.OpenTrend[n-oldEnough], c.Open)
-		for _, v := range c.OpenTrend[n-oldEnough:] {
+		old = min(c.OpenTrend[n-steps], c.Open)
+		for _, v := range c.OpenTrend[n-steps:] {
 			old = min(old, v)
 		}
 	}

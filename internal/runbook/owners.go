@@ -19,7 +19,7 @@ func churnIn(t *tenant) finding { return t.churn }
 // unseen is the first owner worth speaking of whose pattern was not seen.
 func (s *scene) unseen(pattern func(*tenant) finding) (*tenant, bool) {
 	for _, t := range s.tenants {
-		if t.top != nil && t.ports() >= s.worth() && pattern(t).state == CouldNotSee {
+		if t.top != nil && t.together >= s.worth() && pattern(t).state == CouldNotSee {
 			return t, true
 		}
 	}

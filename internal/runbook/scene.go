@@ -87,6 +87,9 @@ type tenant struct {
 	*session.Owner
 	// top is its destination with the most ports; nil when it has none.
 	top *session.Dest
+	// together is what all pods of its workload on the node hold: replicas that
+	// each do a little are one cause.
+	together int
 	// leak and churn are what its connections look like.
 	leak, churn finding
 }
@@ -122,7 +125,19 @@ func newScene(pic *session.Snapshot, n *session.Node) *scene {
 		s.byKey[o.Key] = t
 	}
 	s.order()
+	type workload struct {
+		namespace string
+		session.Workload
+	}
+	sum := make(map[workload]int)
 	for _, t := range s.tenants {
+		sum[workload{t.Namespace, t.Workload}] += t.ports()
+	}
+	for _, t := range s.tenants {
+		t.together = t.ports()
+		if t.Workload.Name != "" && t.ports() >= leastRise {
+			t.together = sum[workload{t.Namespace, t.Workload}]
+		}
 		s.characterise(t)
 	}
 	return s

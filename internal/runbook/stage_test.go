@@ -98,8 +98,9 @@ func (st stage) play() (*session.Snapshot, *session.Node) {
 	}
 	sight := n.Sight()
 	per := make(map[snat.Dest]snat.Load)
-	for _, w := range st.owners {
+	for i, w := range st.owners {
 		o := w.owner(sight)
+		o.Key += session.Key(fmt.Sprint("/", i))
 		n.Owners = append(n.Owners, o)
 		for _, d := range o.Dests {
 			if d.Protocol != snat.TCP {
