@@ -47,6 +47,22 @@ func (t *tenant) ports() int {
 	return max(t.Ports.Estimate, held(t.top))
 }
 
+// counts are the numbers that an owner is judged by: those of its destination
+// with the most ports, since ports are short towards one destination. What it
+// does elsewhere is another matter: a pool, a trickle of questions.
+func (t *tenant) counts() session.Counts {
+	d := t.top
+	c := session.Counts{
+		Open: d.Open(), Cooling: d.Cooling, OpensPerSecond: d.OpensPerSecond, ClosesPerSecond: d.ClosesPerSecond,
+		Silent: d.Silent, Lives: d.Lives, Trouble: d.Trouble, OpenTrend: d.OpenTrend,
+	}
+	if c.OpenTrend == nil {
+		// Not many were ever open there.
+		c.OpenTrend = t.OpenTrend
+	}
+	return c
+}
+
 // turnover says for how long connections live, as far as it can be told.
 // exact means that lives were counted, not worked out from what is open and
 // what closes (Little's law).
@@ -80,16 +96,17 @@ func (s *scene) churnOf(t *tenant) finding {
 	if !s.n.Counting() {
 		return finding{state: CouldNotSee, why: "what opens and closes needs a second look"}
 	}
-	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
-	short, life, basis, known := s.turnover(&t.Counts)
+	c := t.counts()
+	opens, closes := rate(c.OpensPerSecond), rate(c.ClosesPerSecond)
+	short, life, basis, known := s.turnover(&c)
 	// Where few ports cool down, what is closed soon is not what holds them.
-	cools := float64(t.Cooling) >= half*float64(t.Open)
+	cools := float64(c.Cooling) >= half*float64(c.Open)
 	if opens >= leastRate && closes >= half*opens && known && short && cools && t.together >= s.worth() {
 		f := finding{state: Found, confidence: Medium, why: life}
 		if s.sight.Events && basis == Counted {
 			f.confidence = High
 		}
-		f.evidence = s.churnEvidence(t, life, basis)
+		f.evidence = s.churnEvidence(t, &c, life, basis)
 		return f
 	}
 	switch {
@@ -98,7 +115,7 @@ func (s *scene) churnOf(t *tenant) finding {
 	case known && !short:
 		return finding{state: RuledOut, why: life}
 	case known && !cools:
-		return finding{state: RuledOut, why: sentence("%s are open, and about %s ports of closed ones are held", num(t.Open), num(t.Cooling))}
+		return finding{state: RuledOut, why: sentence("%s are open, and about %s ports of closed ones are held", num(c.Open), num(c.Cooling))}
 	default:
 		return finding{state: RuledOut, why: sentence("it opens %s and closes %s connections a second", perSecond(opens), perSecond(closes))}
 	}
@@ -109,12 +126,13 @@ func (s *scene) leakOf(t *tenant) finding {
 	if t.together < s.worth() {
 		return finding{state: RuledOut, why: "it holds few ports"}
 	}
-	opens, closes := rate(t.OpensPerSecond), rate(t.ClosesPerSecond)
+	c := t.counts()
+	opens, closes := rate(c.OpensPerSecond), rate(c.ClosesPerSecond)
 	if t.churn.state == Found {
 		return finding{state: RuledOut, why: "it closes what it opens"}
 	}
-	g := grown(t.OpenTrend)
-	silent, old, share, seen := s.idle(&t.Counts)
+	g := grown(c.OpenTrend)
+	silent, old, share, seen := s.idle(&c)
 	kept := s.n.Counting() && closes <= few*max(opens, leastRate)
 	unused, used := seen && share >= half, seen && share < few
 	switch {
@@ -125,7 +143,7 @@ func (s *scene) leakOf(t *tenant) finding {
 	case g.sustained && g.took < steadily && s.n.Counting() && closes > half*max(opens, leastRate) && !unused:
 		return finding{state: RuledOut, why: sentence("it closes %s connections a second and opens %s", perSecond(closes), perSecond(opens))}
 	case g.sustained:
-		f := finding{state: Found, confidence: Medium, why: growthText(g), evidence: s.leakEvidence(t, g, silent, old, seen)}
+		f := finding{state: Found, confidence: Medium, why: growthText(g), evidence: s.leakEvidence(t, &c, g, silent, old, seen)}
 		switch {
 		case unused, kept && s.sight.Events && g.took >= time.Minute && !used:
 			f.confidence = High
@@ -138,18 +156,18 @@ func (s *scene) leakOf(t *tenant) finding {
 	case unused && s.capped(t) && (kept || !s.n.Counting()):
 		return finding{
 			state: Found, confidence: Medium, why: sentence("%s of %s have carried nothing for a minute or more and none is closed", num(silent), num(old)),
-			evidence: s.leakEvidence(t, g, silent, old, seen),
+			evidence: s.leakEvidence(t, &c, g, silent, old, seen),
 		}
 	case used:
 		return finding{state: RuledOut, why: sentence("what it has open is in use: %s of %s were silent for a minute", num(silent), num(old))}
-	case len(t.OpenTrend) <= leastSteps:
+	case len(c.OpenTrend) <= leastSteps:
 		return finding{state: CouldNotSee, why: sentence("a growth needs %s to show", span(time.Duration(leastSteps+1)*session.TrendStep))}
 	case !s.capped(t):
-		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now", num(t.Open))}
+		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now", num(c.Open))}
 	case !seen:
 		return finding{state: CouldNotSee, why: "what it has open does not grow now, and whether it is used was not seen"}
 	default:
-		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now, %s of %s silent for a minute", num(t.Open), num(silent), num(old))}
+		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now, %s of %s silent for a minute", num(c.Open), num(silent), num(old))}
 	}
 }
 
@@ -162,22 +180,22 @@ func growthText(g growth) string {
 }
 
 // churnEvidence and leakEvidence are what an owner's behaviour is known by.
-func (s *scene) churnEvidence(t *tenant, life string, basis Basis) []Evidence {
+func (s *scene) churnEvidence(t *tenant, c *session.Counts, life string, basis Basis) []Evidence {
 	list := []Evidence{{
-		Text:  sentence("%s opens %s and closes %s connections a second", whose(t.Owner), perSecond(t.OpensPerSecond), perSecond(t.ClosesPerSecond)),
-		Basis: Counted, Command: "timeout 10 /usr/share/bcc/tools/tcptracer -t4v | awk '{print $2}' | sort | uniq -c",
-		Output: sentence("about %s connect; about %s close", num(int(math.Round(10*rate(t.OpensPerSecond)))), num(int(math.Round(10*rate(t.ClosesPerSecond))))),
+		Text:  sentence("%s opens %s and closes %s connections a second", whose(t.Owner), perSecond(c.OpensPerSecond), perSecond(c.ClosesPerSecond)),
+		Basis: Counted, Command: "timeout 10 /usr/share/bcc/tools/tcptracer -t4v | grep -wF " + quote(t.top.IP.String()) + " | awk '{print $2}' | sort | uniq -c",
+		Output: sentence("about %s connect; about %s close", num(int(math.Round(10*rate(c.OpensPerSecond)))), num(int(math.Round(10*rate(c.ClosesPerSecond))))),
 	}}
 	lives := Evidence{Text: life, Basis: basis}
 	if basis == Counted {
 		lives.Command, lives.Output = "timeout 10 /usr/share/bcc/tools/tcplife", "column MS: "+life
 	}
 	list = append(list, lives, Evidence{
-		Text: sentence("%s are open; about %s ports of closed ones are still held (%s)", plural(t.Open, "connection"), num(t.Cooling), s.holdText()), Basis: Estimated,
+		Text: sentence("%s are open; about %s ports of closed ones are still held (%s)", plural(c.Open, "connection"), num(c.Cooling), s.holdText()), Basis: Estimated,
 		Command: inside(t.Owner, t.top) + "ss -Htan state time-wait dst " + address(t.top) + " | wc -l", Output: num(t.top.TimeWait),
 	})
-	if t.Trouble != nil && s.n.Counting() && rate(t.Trouble.Resets) >= leastRate {
-		list = append(list, Evidence{Text: sentence("%s of them a second end by a reset, after which a port is free sooner (%s)", perSecond(t.Trouble.Resets), span(s.timers.Reset)), Basis: Counted})
+	if c.Trouble != nil && s.n.Counting() && rate(c.Trouble.Resets) >= leastRate {
+		list = append(list, Evidence{Text: sentence("%s of them a second end by a reset, after which a port is free sooner (%s)", perSecond(c.Trouble.Resets), span(s.timers.Reset)), Basis: Counted})
 	}
 	return list
 }
@@ -186,7 +204,7 @@ func (s *scene) holdText() string {
 	return sentence("a port is free %s after a close, %s after a reset", span(s.timers.FIN), span(s.timers.Reset))
 }
 
-func (s *scene) leakEvidence(t *tenant, g growth, silent, old int, seen bool) []Evidence {
+func (s *scene) leakEvidence(t *tenant, c *session.Counts, g growth, silent, old int, seen bool) []Evidence {
 	count := Evidence{
 		Text: sentence("%s has %s connections open to %s", whose(t.Owner), num(t.top.Open()), destTitle(t.top)), Basis: Counted,
 		Command: inside(t.Owner, t.top) + "ss -Htan state connected exclude syn-sent exclude time-wait dst " + address(t.top) + " | wc -l", Output: num(t.top.Open()),
@@ -201,11 +219,11 @@ func (s *scene) leakEvidence(t *tenant, g growth, silent, old int, seen bool) []
 			Text: sentence("%s of %s that are older than a minute have carried no packet for a minute or more", num(min(silent, old)), num(old)), Basis: Counted,
 			Command: inside(t.Owner, t.top) + "ss -Htnoi dst " + address(t.top), Output: sentence("lastrcv and lastack of 60000 ms or more: %s", num(silent)),
 		})
-	case t.Silent == nil:
+	case c.Silent == nil:
 		list = append(list, Evidence{Text: sentence("whether they are used: not seen by %s", collectorName(s.n.Collector)), Basis: Counted})
 	}
 	if s.n.Counting() {
-		list = append(list, Evidence{Text: sentence("it opens %s and closes %s connections a second", perSecond(t.OpensPerSecond), perSecond(t.ClosesPerSecond)), Basis: Counted})
+		list = append(list, Evidence{Text: sentence("it opens %s and closes %s connections a second", perSecond(c.OpensPerSecond), perSecond(c.ClosesPerSecond)), Basis: Counted})
 	}
 	return list
 }

@@ -93,6 +93,12 @@ func TestCauses(t *testing.T) {
 			}()},
 			main: runbook.Leak, sure: runbook.High, subject: "shop/web", out: []runbook.Cause{runbook.HotDestination},
 		},
+		"a leak beside much churn of the same pod": {
+			stage: stage{budget: 1024, owners: []who{{name: "both", trend: ramp(40, 20, 900, 0), loads: []load{
+				{to: "20.60.1.9:443", open: 900, opens: 4.5, silent: 640}, {to: "20.60.1.3:443", cooling: 240, opens: 30, closes: 30, lives: lived(900, time.Millisecond)},
+			}}}},
+			main: runbook.Leak, sure: runbook.High, out: []runbook.Cause{runbook.NoPooling},
+		},
 		"a pool that fills itself": {
 			stage: stage{budget: 1024, owners: []who{{name: "pool", trend: append(ramp(3, 0, 500, 0), ramp(1, 500, 500, 20)...), loads: []load{{to: "20.60.1.4:443", open: 500}}}}},
 			out:   []runbook.Cause{runbook.Leak, runbook.HotDestination, runbook.NoPooling},

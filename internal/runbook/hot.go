@@ -1,5 +1,7 @@
 package runbook
 
+import "github.com/snattop/snattop/internal/session"
+
 // hot answers for one destination that takes most ports with connections that
 // are kept and used: the load is honest, and stands in one place.
 func (s *scene) hot() Answer {
@@ -42,6 +44,12 @@ func (s *scene) hot() Answer {
 	}
 }
 
+// uses reports whether most of what has been open for a while is seen in use.
+func (s *scene) uses(c *session.Counts) bool {
+	_, _, share, ok := s.idle(c)
+	return ok && share < few
+}
+
 // honest says how sure it is that what a destination holds is kept and used.
 func (s *scene) honest(t *target) (Confidence, string) {
 	var sum, used, kept int
@@ -51,8 +59,10 @@ func (s *scene) honest(t *target) (Confidence, string) {
 		if owner == nil {
 			continue
 		}
-		if _, _, share, ok := s.idle(&owner.Counts); ok && share < few {
-			used += h.ports()
+		if owner.top != nil {
+			if c := owner.counts(); s.uses(&c) {
+				used += h.ports()
+			}
 		}
 		if owner.leak.state == RuledOut {
 			kept += h.ports()

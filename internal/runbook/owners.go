@@ -71,7 +71,7 @@ func (s *scene) churn() Answer {
 		a := Answer{
 			State: Found, Confidence: sure, Subject: list[0].Whose, Owners: list, Dest: t.top.Dest, Evidence: t.churn.evidence,
 			Summary: sentence("%s opens %s connections a second to %s and uses each for a moment: %s",
-				list[0].Whose, perSecond(t.OpensPerSecond), destTitle(t.top), t.churn.why),
+				list[0].Whose, perSecond(t.top.OpensPerSecond), destTitle(t.top), t.churn.why),
 		}
 		if more := spoken(list[1:]); len(list) > 1 && more != list[0].Whose {
 			a.Evidence = append(a.Evidence, Evidence{Text: "the same is seen of " + more, Basis: Counted})
