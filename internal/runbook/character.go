@@ -153,7 +153,9 @@ func (s *scene) leakOf(t *tenant) finding {
 			f.confidence = Low
 		}
 		return f
-	case unused && s.capped(t) && (kept || !s.n.Counting()):
+	case unused && s.capped(t) && (kept || !s.n.Counting()) && float64(g.from) >= half*float64(g.to) && !s.sawBegin(&c):
+		// They stood there before anybody looked. What came in a step while it
+		// was watched is a pool, or a job's burst.
 		return finding{
 			state: Found, confidence: Medium, why: sentence("%s of %s have carried nothing for a minute or more and none is closed", num(silent), num(old)),
 			evidence: s.leakEvidence(t, &c, g, silent, old, seen),
@@ -170,6 +172,15 @@ func (s *scene) leakOf(t *tenant) finding {
 		return finding{state: RuledOut, why: sentence("what it has open does not grow: %s now, %s of %s silent for a minute", num(c.Open), num(silent), num(old))}
 	}
 }
+
+// sawBegin reports whether a history began while the node was watched: nothing
+// was there before.
+func (s *scene) sawBegin(c *session.Counts) bool {
+	return session.TrendStep*time.Duration(len(c.OpenTrend)+2) < min(s.n.LastTick.Sub(s.n.Since), trendSpan)
+}
+
+// trendSpan is for how long a trend remembers.
+const trendSpan = 5 * time.Minute
 
 func growthText(g growth) string {
 	text := sentence("open grew from %s to %s in %s, %s a second, and never fell", num(g.from), num(g.to), span(g.took), perSecond(g.perSecond()))

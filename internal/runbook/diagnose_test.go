@@ -147,6 +147,16 @@ func TestCauses(t *testing.T) {
 			stage: stage{budget: 512, was: 1024, owners: []who{{name: "orders", loads: []load{{to: "20.60.1.5:5432", open: 600, waiting: 5, trying: 5}}}}},
 			main:  runbook.AllocationHalved, sure: runbook.High, also: []runbook.Cause{runbook.HotDestination}, out: []runbook.Cause{runbook.BudgetTooSmall, runbook.Leak},
 		},
+		"a guess that the cloud put right": {
+			stage: stage{budget: 512, was: 1024, source: snat.BudgetMeasured, owners: []who{{name: "orders", loads: []load{{to: "20.60.1.5:5432", open: 505, waiting: 5, trying: 5}}}}, change: func(_ *session.Snapshot, n *session.Node) {
+				n.BudgetWas.From.Source = snat.BudgetTable
+			}},
+			main: runbook.HotDestination, out: []runbook.Cause{runbook.AllocationHalved},
+		},
+		"a job that opens all at once and holds it": {
+			stage: stage{budget: 176, owners: []who{{name: "burst", kind: "Job", trend: append([]int{0}, ramp(1, 0, 150, 20)...), loads: []load{{to: "20.60.1.10:443", open: 150, silent: 150}}}}},
+			main:  runbook.HotDestination, out: []runbook.Cause{runbook.Leak},
+		},
 		"a halving that the load survives": {
 			stage: stage{budget: 512, was: 1024, owners: []who{smallPool}},
 			out:   []runbook.Cause{runbook.AllocationHalved},

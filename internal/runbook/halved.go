@@ -17,7 +17,8 @@ func (s *scene) halved() Answer {
 	if s.budget == 0 {
 		return Answer{State: CouldNotSee, Summary: "the port budget is not known"}
 	}
-	if c := s.n.BudgetWas; c != nil && c.From.Known() && c.To.Known() && c.To.Ports < c.From.Ports {
+	// A guess that a measurement put right is no cut.
+	if c := s.n.BudgetWas; c != nil && c.From.Known() && c.To.Known() && c.To.Ports < c.From.Ports && c.From.Source == c.To.Source {
 		return s.cut(c.From.Ports, c.To.Ports, c.At)
 	}
 	if !s.short() {

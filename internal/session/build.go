@@ -162,10 +162,19 @@ func (s *Session) budget(n *Node) snat.Budget {
 	return snat.BudgetOf(facts)
 }
 
+// sameChange is within which time a budget that goes on in the same direction
+// is one change: a cloud tells the mean of a minute, and in the minute of the
+// change that lies between the old figure and the new one.
+const sameChange = 3 * time.Minute
+
 // budgeted remembers when the budget becomes another.
 func (n *node) budgeted(b snat.Budget, now time.Time) {
 	if n.budget.Known() && b.Known() && n.budget.Ports != b.Ports {
-		n.budgetWas = &BudgetChange{At: now, From: n.budget, To: b}
+		c := &BudgetChange{At: now, From: n.budget, To: b}
+		if was := n.budgetWas; was != nil && now.Sub(was.At) < sameChange && (was.To.Ports < was.From.Ports) == (b.Ports < n.budget.Ports) {
+			c.At, c.From = was.At, was.From
+		}
+		n.budgetWas = c
 	}
 	n.budget = b
 }

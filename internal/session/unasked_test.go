@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
@@ -31,5 +32,31 @@ func TestPastOfAPictureThatNobodyAskedFor(t *testing.T) {
 				t.Errorf("looks %v: the %s's trend is %v, want %d values from 10 to 40", looks, what, trend, want)
 			}
 		}
+	}
+}
+
+// A cloud tells means: in the minute of a change they lie between.
+func TestBudgetThatChangesInSteps(t *testing.T) {
+	t.Parallel()
+	f := aks(podOf("u1", "checkout-1"))
+	f.full("n1", wire.Tick{})
+	tell := func(ports int) *session.BudgetChange {
+		f.after(time.Minute).put(session.Event{Cloud: &cloud.Reading{Nodes: []cloud.NodeReading{{Name: "n1", TCP: cloud.Usage{Allocated: &ports}}}}})
+		return f.node(t, "n1").BudgetWas
+	}
+	tell(1024)
+	if c := tell(614); c == nil || c.From.Ports != 1024 || c.To.Ports != 614 {
+		t.Fatalf("%+v", c)
+	}
+	at := f.now
+	if c := tell(512); c.From.Ports != 1024 || c.To.Ports != 512 || !c.At.Equal(at) {
+		t.Errorf("one change in two steps: %+v, want from 1024 to 512 at %s", c, at)
+	}
+	if c := tell(1024); c.From.Ports != 512 || c.To.Ports != 1024 {
+		t.Errorf("there and back is another change: %+v", c)
+	}
+	f.after(time.Hour)
+	if c := tell(2048); c.From.Ports != 1024 {
+		t.Errorf("an hour later it is another change: %+v", c)
 	}
 }
