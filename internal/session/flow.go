@@ -79,8 +79,11 @@ func (f *flow) ended(r *wire.Row, over time.Duration, now time.Time, t snat.Time
 	}
 	resets := min(r.Resets, r.Closes)
 	if r.Closes > 0 {
-		f.hold().fin.add(r.Closes-resets, now.Add(t.FIN))
-		f.hold().reset.add(resets, now.Add(t.Reset))
+		// They ended some time in the tick: in its middle, on the average. Of a
+		// long one that is left out which the upper bound has no margin for.
+		at := now.Add(-min(over, margin) / 2)
+		f.hold().fin.add(r.Closes-resets, at.Add(t.FIN))
+		f.hold().reset.add(resets, at.Add(t.Reset))
 	}
 	// An attempt that got no local port has sent nothing.
 	if sent := r.Fails - min(r.Fails, r.NoPort); sent > 0 {
