@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -37,7 +38,17 @@ func (s *scene) dead(conntrack Answer) Answer {
 	case conntrack.State == Found && conntrack.Confidence == High:
 		return Answer{State: CouldNotSee, Summary: "while the connection tracking table is full nothing can be told of the destinations"}
 	}
-	slices.SortStableFunc(silent, func(a, b *target) int { return b.waiting + b.trying - a.waiting - a.trying })
+	// Those beyond the balancer first: that is what was asked for. A pod that is
+	// probed before it is ready looks the same, and is no news.
+	slices.SortStableFunc(silent, func(a, b *target) int {
+		if a.eligible != b.eligible {
+			if a.eligible {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.waiting+b.trying, a.waiting+a.trying)
+	})
 	t := silent[0]
 	a := Answer{State: Found, Confidence: Medium, Subject: t.title(), Owners: holders(t), Dest: t.Dest, Summary: s.silence(t)}
 	if n := s.connecting(t.Dest); n > 0 {

@@ -221,6 +221,12 @@ func TestCauses(t *testing.T) {
 			stage: stage{budget: 1024, owners: []who{{name: "db", loads: []load{{to: "10.0.12.7:5432", private: true, trying: 9, waiting: 9, fails: 0.5}}}, working}},
 			main:  runbook.DeadDestination, sure: runbook.High,
 		},
+		"a pod that is probed before it is ready": {
+			stage: stage{budget: 1024, owners: []who{{name: "kubelet", loads: []load{{to: "10.244.0.9:8080", private: true, fails: 1, trouble: session.Trouble{Refused: 1}}}}, working}, change: func(_ *session.Snapshot, n *session.Node) {
+				n.Verdict = snat.Healthy
+			}},
+			main: runbook.DeadDestination, severity: runbook.Info,
+		},
 		"one forgotten webhook": {
 			stage: stage{budget: 1024, owners: []who{{name: "hook", loads: []load{{to: "20.60.1.11:81", trying: 1, waiting: 1}}}, working}},
 			main:  runbook.DeadDestination, severity: runbook.Info,

@@ -1,6 +1,10 @@
 package runbook
 
-import "github.com/snattop/snattop/internal/snat"
+import (
+	"slices"
+
+	"github.com/snattop/snattop/internal/snat"
+)
 
 // Severity is how much a found cause matters now.
 type Severity string
@@ -25,7 +29,7 @@ func (d *Diagnosis) Severity(a *Answer) Severity {
 		return d.shortage(a)
 	case a.Cause == ConntrackFull && a.Confidence == High:
 		return Critical
-	case a.Cause == DeadDestination && (a.Confidence == Low || d.scene.stuck() < leastStuck):
+	case a.Cause == DeadDestination && (a.Confidence == Low || d.scene.stuck() < leastStuck || d.Healthy() && !d.scene.beyond(a.Dest)):
 		return Info
 	default:
 		return Warning
@@ -42,6 +46,11 @@ func (d *Diagnosis) shortage(a *Answer) Severity {
 	default:
 		return Info
 	}
+}
+
+// beyond reports whether a destination lies beyond the balancer.
+func (s *scene) beyond(d snat.Dest) bool {
+	return slices.ContainsFunc(s.targets, func(t *target) bool { return t.Dest == d && t.eligible })
 }
 
 // stuck is the number of attempts that wait, or have failed in the last
