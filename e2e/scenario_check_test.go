@@ -236,11 +236,13 @@ func (s story) block(at time.Time) int {
 
 // forecast is a predicted time to full beside the real one.
 type forecast struct {
-	share           float64
-	said            *time.Duration
-	real            time.Duration
-	off             float64
-	distinct, ports int
+	// share of the block that was in use then.
+	share float64
+	// said is nil when nothing was foretold.
+	said *time.Duration
+	real time.Duration
+	// off is the error, as a share of real.
+	off float64
 }
 
 // forecasts holds predictions against what came, at some fills of the block.

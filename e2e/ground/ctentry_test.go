@@ -58,7 +58,7 @@ func answer(errno unix.Errno) []byte {
 	message := make([]byte, netlinkHeader+4)
 	binary.NativeEndian.PutUint32(message, uint32(len(message)))
 	binary.NativeEndian.PutUint16(message[4:], unix.NLMSG_ERROR)
-	binary.NativeEndian.PutUint32(message[netlinkHeader:], uint32(-int32(errno))) //nolint:gosec // as the kernel does
+	binary.NativeEndian.PutUint32(message[netlinkHeader:], uint32(-int32(errno)))
 	return message
 }
 

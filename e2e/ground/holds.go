@@ -22,8 +22,9 @@ func (o Options) holds() Holds {
 	return Holds{FIN: o.Hold, Reset: o.HoldReset, HalfOpen: o.HalfOpen, Idle: o.Idle, UDP: o.IdleUDP}
 }
 
-func (o *Options) setHolds(h Holds) {
+func (o Options) withHolds(h Holds) Options {
 	o.Hold, o.HoldReset, o.HalfOpen, o.Idle, o.IdleUDP = h.FIN, h.Reset, h.HalfOpen, h.Idle, h.UDP
+	return o
 }
 
 // The settings that the keeper of holds follows.

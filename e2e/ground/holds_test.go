@@ -50,9 +50,7 @@ func TestHoldsCheck(t *testing.T) {
 func TestHoldsRoundTrip(t *testing.T) {
 	t.Parallel()
 	want := Holds{FIN: 20 * time.Second, Reset: 5 * time.Second, HalfOpen: 30 * time.Second, Idle: time.Minute, UDP: 9 * time.Second}
-	var o Options
-	o.setHolds(want)
-	if got := o.holds(); got != want {
+	if got := (Options{}).withHolds(want).holds(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -32,7 +32,7 @@ func (g *Ground) SetHolds(ctx context.Context, h Holds) error {
 		return err
 	}
 	g.mu.Lock()
-	g.state.Options.setHolds(h)
+	g.state.Options = g.state.Options.withHolds(h)
 	g.mu.Unlock()
 	return g.save()
 }

@@ -22,7 +22,7 @@ const (
 func dns(ctx context.Context, s *settings) error {
 	var number atomic.Uint32
 	s.paced(ctx, func() {
-		if err := lookup(ctx, s.resolver, uint16(number.Add(1))); err != nil { //nolint:gosec // query numbers come round again
+		if err := lookup(ctx, s.resolver, uint16(number.Add(1))); err != nil {
 			s.count.failed.Add(1)
 			return
 		}
