@@ -105,6 +105,7 @@ func podOf(p *corev1.Pod) inventory.Pod {
 		Phase:       string(p.Status.Phase),
 		ConfigHash:  p.Annotations[configHash],
 		OwnEgress:   ownEgress(p),
+		Created:     p.CreationTimestamp.UTC(),
 	}
 	for _, ip := range p.Status.PodIPs {
 		if a, err := netip.ParseAddr(ip.IP); err == nil {

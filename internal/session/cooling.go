@@ -113,20 +113,24 @@ func (h *held) empty(now time.Time) bool {
 // TIME_WAIT, which the kernel keeps for a minute (include/net/tcp.h,
 // TCP_TIMEWAIT_LEN), so they are taken to have happened evenly over the last
 // one; and a load that closed n in a minute has closed as many in the minutes
-// before, as far back as the hold reaches.
-func (h *held) found(n uint32, now time.Time, hold time.Duration) {
-	const shown = time.Minute
+// before, as far back as the hold reaches and the load is old. An age of zero
+// is not known.
+func (h *held) found(n uint32, now time.Time, hold, age time.Duration) {
+	shown, reach := time.Minute, hold
+	if age > 0 {
+		shown, reach = min(shown, age), min(reach, age)
+	}
 	if n == 0 || hold <= 0 {
 		return
 	}
-	// Evenly over the time until everything is released again.
+	// Evenly over the time in which they will be released.
 	const parts = 24
-	total := float64(n) * hold.Seconds() / shown.Seconds()
+	total := float64(n) * reach.Seconds() / shown.Seconds()
 	given := 0.0
 	for i := range parts {
 		share := total*float64(i+1)/parts - given
 		whole := uint32(share + 0.5)
 		given += float64(whole)
-		h.fin.add(whole, now.Add(hold*time.Duration(2*i+1)/(2*parts)))
+		h.fin.add(whole, now.Add(hold-reach+reach*time.Duration(2*i+1)/(2*parts)))
 	}
 }

@@ -62,8 +62,9 @@ func (f *flow) hold() *held {
 }
 
 // ended counts the flows that a tick says have ended: over is the time that
-// the tick covers, 0 for a full one.
-func (f *flow) ended(r *wire.Row, over time.Duration, now time.Time, t snat.Timers) {
+// the tick covers, 0 for a full one; age is that of the owner, 0 when it is not
+// known.
+func (f *flow) ended(r *wire.Row, over, age time.Duration, now time.Time, t snat.Timers) {
 	if over == 0 {
 		if r.Closes == 0 {
 			return
@@ -71,7 +72,7 @@ func (f *flow) ended(r *wire.Row, over time.Duration, now time.Time, t snat.Time
 		// What was found closed may be known already from before a gap.
 		known, _ := f.held.at(now)
 		if known == 0 {
-			f.hold().found(r.Closes, now, t.FIN)
+			f.hold().found(r.Closes, now, t.FIN, age)
 			return
 		}
 		f.hold().fin.add(r.Closes-min(r.Closes, count32(known)), now.Add(t.FIN))

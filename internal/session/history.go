@@ -66,8 +66,12 @@ func (h *history) growth(d *Dest) float64 {
 	if slope, ok := growthOf(h.trend.values); ok {
 		return slope
 	}
-	// Too young for a trend: what opens exceed closes by, if by more than
-	// events that come as they like scatter.
+	return d.outrun() // too young for a trend
+}
+
+// outrun is by how many a second opens exceed closes now, 0 when by no more
+// than events scatter that come as they like.
+func (d *Dest) outrun() float64 {
 	net := d.OpensPerSecond - d.ClosesPerSecond
 	if net < 3*root((d.OpensPerSecond+d.ClosesPerSecond)/(2*rateMemory.Seconds())) {
 		return 0

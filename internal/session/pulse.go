@@ -42,13 +42,16 @@ func (p *pulse) add(o *pulse) {
 // address, or behind a Service's.
 func (n *node) beat(d *Dest, f *flow, l snat.Load, now time.Time, t snat.Timers) {
 	one := pulse{
-		load: l, waiting: d.Waiting, failing: int(d.FailedPerSecond * failMemory),
+		load: l, waiting: d.Waiting, failing: d.failing(),
 		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flows: []*flow{f},
 	}
 	if f.hist != nil {
-		one.closes = f.closing(d, now, t)
-		one.growth = f.hist.growth(d)
-		one.opens = max(one.closes+one.growth, 0)
+		closes, growth := f.closing(d, now, t), f.hist.growth(d)
+		if opens := closes + growth; usual(opens, d.OpensPerSecond) {
+			one.opens, one.closes, one.growth = max(opens, 0), closes, growth
+		} else {
+			one.growth = d.outrun()
+		}
 	}
 	if len(d.Endpoints) == 0 {
 		n.pulse(d.Dest).add(&one)
@@ -96,6 +99,24 @@ func (p *pulse) part(i, of int) *pulse {
 	}
 }
 
+// failing is how many attempts have lately ended without an answer. Those that
+// got no local port have asked nobody.
+func (d *Dest) failing() int {
+	failed := d.FailedPerSecond
+	if d.Trouble != nil {
+		failed -= d.Trouble.NoPort
+	}
+	return int(max(failed, 0) * failMemory)
+}
+
+// usual reports whether a rate that was counted over a while is still that of
+// now, by no more than events scatter that come as they like. After a burst it
+// is not.
+func usual(counted, now float64) bool {
+	scatter := 3*root(counted/(2*rateMemory.Seconds())) + 0.1
+	return now >= counted-scatter && now <= counted+scatter
+}
+
 // recently is the time over which closes are counted for a forecast: long
 // enough for the count to be steady, short enough for it to be news.
 const recently = 30 * time.Second
@@ -104,15 +125,20 @@ const recently = 30 * time.Second
 // they are remembered for as long, since a mean lags behind a load that has
 // just begun.
 func (f *flow) closing(d *Dest, now time.Time, t snat.Timers) float64 {
-	within := min(recently, t.FIN, t.Reset, f.stream.counted)
-	if within < 2*time.Second {
+	if f.stream.counted < 2*time.Second {
 		return d.ClosesPerSecond
 	}
 	if f.held == nil {
 		return 0
 	}
-	n := f.held.fin.after(now.Add(t.FIN-within)) + f.held.reset.after(now.Add(t.Reset-within))
-	return float64(n) / within.Seconds()
+	rate := func(c *coolingRing, hold time.Duration) float64 {
+		within := min(recently, hold, f.stream.counted).Truncate(coolingStep)
+		if within <= 0 {
+			return 0
+		}
+		return float64(c.after(now.Add(hold-within))) / within.Seconds()
+	}
+	return rate(&f.held.fin, t.FIN) + rate(&f.held.reset, t.Reset)
 }
 
 // loadsOf lists the loads of one protocol.

@@ -188,7 +188,7 @@ func (s *Session) nodeEvent(n *node, e Event) {
 		if n.since.IsZero() {
 			n.since = e.Time
 		}
-		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.timers())
+		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.known(n))
 		if s.opts.Remember && n.state.State == StateStreaming && n.estimates.due(s.now) {
 			s.build(n)
 		}
@@ -255,6 +255,17 @@ func (s *Session) profile() *cloud.Profile {
 		return nil
 	}
 	return s.cloud.Profile
+}
+
+// known is what the streams of a node need to know.
+func (s *Session) known(n *node) known {
+	return known{timers: s.timers(), born: func(owner Key) time.Time {
+		p, ok := s.names.pod(n.owners[owner].podUID)
+		if !ok {
+			return time.Time{}
+		}
+		return p.Created
+	}}
 }
 
 // timers are how long ports are held: the provider's, unless the cluster's

@@ -109,8 +109,24 @@ func (st *stream) elapse(t *wire.Tick, now time.Time) time.Duration {
 	return over
 }
 
+// known is what a stream needs of the rest of the session: how long ports are
+// held, and when an owner came to be (zero when that is not known).
+type known struct {
+	timers snat.Timers
+	born   func(Key) time.Time
+}
+
+// age is how old an owner is, 0 when that is not known.
+func (k known) age(owner Key, now time.Time) time.Duration {
+	born := k.born(owner)
+	if born.IsZero() {
+		return 0
+	}
+	return max(now.Sub(born), time.Second)
+}
+
 // apply takes a tick into the node's flows.
-func (st *stream) apply(n *node, t *wire.Tick, now time.Time, timers snat.Timers) {
+func (st *stream) apply(n *node, t *wire.Tick, now time.Time, k known) {
 	var over time.Duration
 	if t.Full {
 		st.reset(now)
@@ -132,7 +148,7 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, timers snat.Timers
 		st.owner(n, t.Owners[i])
 	}
 	for i := range t.Rows {
-		st.row(n, &t.Rows[i], over, now, timers)
+		st.row(n, &t.Rows[i], over, now, k)
 	}
 	for _, id := range t.GoneRows {
 		if r := st.rows[id]; r != nil {
@@ -158,7 +174,7 @@ func (st *stream) owner(n *node, o wire.Owner) {
 
 // row takes what a tick says of a destination. over is the time that the
 // tick's events are spread over; 0 for a full tick, which counts none.
-func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, timers snat.Timers) {
+func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, k known) {
 	sr := st.rows[r.ID]
 	if sr == nil {
 		o := st.owners[r.Owner]
@@ -186,10 +202,10 @@ func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, t
 	}
 	switch f.key.dest.Protocol {
 	case snat.TCP:
-		f.ended(r, over, now, timers)
+		f.ended(r, over, k.age(f.key.owner, now), now, k.timers)
 		f.attempts(now)
 	case snat.UDP:
-		if left := timers.UDP - udpForgotten; over > 0 && r.Closes > 0 && left > 0 {
+		if left := k.timers.UDP - udpForgotten; over > 0 && r.Closes > 0 && left > 0 {
 			f.hold().fin.add(r.Closes, now.Add(left))
 		}
 	}

@@ -225,6 +225,27 @@ func TestFoundClosesReachBack(t *testing.T) {
 
 func off(a, b int) int { return max(a-b, b-a) }
 
+// A load is no older than its pod.
+func TestFoundClosesReachBackToThePodsBirth(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]int{
+		20 * time.Second: 60, time.Minute: 60, 2 * time.Minute: 120, 10 * time.Minute: 240, -time.Minute: 60,
+	} {
+		p := podOf("u1", "young")
+		p.Created = epoch.Add(-age)
+		f := aks(p)
+		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{TimeWait: 60, Closes: 60})}})
+		if o := f.only(t, "n1"); off(o.Cooling, want) > 1 {
+			t.Errorf("a pod of %s: %d ports cool down, want %d", age, o.Cooling, want)
+		}
+		// Nothing of a young load is free before its first hold has passed.
+		f.idle("n1", 100*time.Second)
+		if o := f.only(t, "n1"); age <= 2*time.Minute && off(o.Cooling, want) > 1 {
+			t.Errorf("a pod of %s: %d ports after 100 s, want %d", age, o.Cooling, want)
+		}
+	}
+}
+
 // Until the holds have passed, what ended before anybody looked is not known.
 func TestBoundsAreWideAtFirst(t *testing.T) {
 	t.Parallel()

@@ -120,6 +120,35 @@ func TestForecast(t *testing.T) {
 	}
 }
 
+// A burst that is over goes nowhere, however many ports it left held.
+func TestForecastOfABurst(t *testing.T) {
+	t.Parallel()
+	f := watched(1024, "ebpf", to(1, 1, wire.Row{Established: 0}))
+	f.seconds(3, wire.Row{ID: 1, Established: 100, Opens: 100})
+	f.seconds(10, wire.Row{ID: 1, Established: 300})
+	f.seconds(3, wire.Row{ID: 1, Closes: 100})
+	for range 40 {
+		f.seconds(1)
+		if n := f.node(t, "n1"); n.FullIn != nil {
+			t.Fatalf("full in %s, with %+v", n.FullIn, n.Ports)
+		}
+	}
+}
+
+// Who gets no local port asks nobody, and so is not without an answer.
+func TestNoLocalPortIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	f := watched(1024, "ebpf", to(1, 1, wire.Row{Established: 5}))
+	f.seconds(10, wire.Row{ID: 1, Established: 5, Fails: 20, NoPort: 20})
+	if n := f.node(t, "n1"); n.Verdict != snat.Healthy || n.Ports.Max != 5 {
+		t.Errorf("%s %q, %+v", n.Verdict, n.Why, n.Ports)
+	}
+	f.seconds(10, wire.Row{ID: 1, Established: 5, Fails: 20, TimedOut: 20})
+	if n := f.node(t, "n1"); n.Verdict != snat.NotSNAT {
+		t.Errorf("%s %q", n.Verdict, n.Why)
+	}
+}
+
 // A single tick tells what is there, not where it goes.
 func TestForecastWantsTime(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,10 @@
 // fill it, recordings store it, nothing here knows client-go.
 package inventory
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Change is what the watches told since the last one.
 type Change struct {
@@ -89,6 +92,9 @@ type Pod struct {
 	// OwnEgress says why connections of the pod take no SNAT port of its node:
 	// "static egress gateway NAME". Empty when they do, as far as is known.
 	OwnEgress string `cbor:"11,keyasint,omitempty"`
+	// Created is when the pod came to be, by the API server's clock; zero when
+	// that is not known.
+	Created time.Time `cbor:"12,keyasint,omitzero"`
 }
 
 // Container joins a container's name to its ID (without a scheme such as
