@@ -376,12 +376,10 @@ const roundTrip = 0.25 // seconds
 
 // unheard returns how many of the attempts that have been there for some ticks
 // have really gone unheard. A busy destination always has some on their way:
-// whoever sees SYNs sent again knows, and else their usual number is taken off.
+// their usual number is taken off, unless SYNs are seen to be sent again. (That
+// none is says little: it is done ever more seldom.)
 func unheard(attempts int, d *Dest) int {
-	if d.Trouble != nil {
-		if d.Trouble.SynRetransmits == 0 && d.Trouble.TimedOut == 0 {
-			return 0
-		}
+	if d.Trouble != nil && d.Trouble.SynRetransmits+d.Trouble.TimedOut > 0 {
 		return attempts
 	}
 	return max(attempts-int(math.Ceil(d.OpensPerSecond*roundTrip)), 0)

@@ -46,7 +46,8 @@ func TestVerdictFollowsTheFullDestination(t *testing.T) {
 		"and by a collector that lists":                  {"diag", 126, 1, []wire.Row{{ID: 1, Established: 126, SynSent: 12}}, snat.Exhausted, 12},
 		"SYNs wait elsewhere, and there are ports":       {"ebpf", 40, 2, []wire.Row{attempts}, snat.NotSNAT, 12},
 		"SYNs wait elsewhere, on a node under pressure":  {"ebpf", 126, 2, []wire.Row{attempts}, snat.Pressured, 12},
-		"SYNs are on their way, not waiting":             {"ebpf", 126, 1, []wire.Row{{ID: 1, Established: 126, SynSent: 12}}, snat.Pressured, 0},
+		"SYNs are on their way, not waiting":             {"ebpf", 126, 1, []wire.Row{{ID: 1, Established: 126, SynSent: 12, Opens: 60, Closes: 60}}, snat.Pressured, 0},
+		"SYNs are sent again ever more seldom":           {"ebpf", 40, 2, []wire.Row{{ID: 2, SynSent: 12}}, snat.NotSNAT, 12},
 		"a busy destination always has some on the way":  {"diag", 126, 1, []wire.Row{{ID: 1, Established: 126, SynSent: 12, Opens: 60, Closes: 0}}, snat.Exhausted, 0},
 		"programs that give up quickly never look stuck": {"ebpf", 126, 1, []wire.Row{{ID: 1, Established: 126, Fails: 9, TimedOut: 9}}, snat.Exhausted, 0},
 		"nobody waits": {"ebpf", 100, 1, []wire.Row{{ID: 1, Established: 100}}, snat.Healthy, 0},
@@ -64,7 +65,7 @@ func TestVerdictFollowsTheFullDestination(t *testing.T) {
 		if n.Verdict != c.want || n.Waiting != c.waiting {
 			t.Errorf("%s: %s %q with %d waiting, want %s with %d", name, n.Verdict, n.Why, n.Waiting, c.want, c.waiting)
 		}
-		if (n.Verdict == snat.Exhausted) != (n.FullIn != nil && *n.FullIn == 0) || (n.Verdict == snat.Exhausted) != (len(n.Full) > 0) {
+		if n.Verdict == snat.Exhausted && (n.FullIn == nil || *n.FullIn != 0) || (n.Verdict == snat.Exhausted) != (len(n.Full) > 0) {
 			t.Errorf("%s: %s, full in %v, full are %v", name, n.Verdict, n.FullIn, n.Full)
 		}
 	}
