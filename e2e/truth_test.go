@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snattop/snattop/e2e/ground"
+	"github.com/snattop/snattop/internal/report"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
 )
@@ -32,9 +32,10 @@ func TestTruth(t *testing.T) {
 			dir, result := played(t, s)
 			for _, sc := range s.nodes {
 				t.Run(sc.name, func(t *testing.T) {
-					st, causes := judged(t, dir, sc, result)
-					rows = append(rows, rowOf(st, causes))
-					check(t, st, causes)
+					st, r := judged(t, dir, sc, result)
+					rows = append(rows, rowOf(st, causesOf(r)))
+					check(t, st)
+					checkCause(t, sc, r)
 				})
 			}
 		})
@@ -59,7 +60,7 @@ func played(t *testing.T, s scene) (dir string, result take) {
 }
 
 // judged replays a scenario's recording, and asks for a report of it.
-func judged(t *testing.T, dir string, sc scenario, result take) (story, []string) {
+func judged(t *testing.T, dir string, sc scenario, result take) (story, *report.Report) {
 	t.Helper()
 	node := result.Nodes[sc.name]
 	file := recordingOf(dir, sc.name)
@@ -73,13 +74,36 @@ func judged(t *testing.T, dir string, sc scenario, result take) (story, []string
 		args = append(args, "--snat-ports", strconv.Itoa(sc.ports))
 	}
 	r, _ := reportOf(t, args...)
+	return st, r
+}
+
+// causesOf are the causes that a report names, most important first; what
+// could not be seen is no cause.
+func causesOf(r *report.Report) []string {
 	var causes []string
 	for _, f := range r.Findings {
 		if cause, ok := strings.CutPrefix(f.ID, "cause."); ok && f.Severity != "info" && !slices.Contains(causes, cause) {
 			causes = append(causes, cause)
 		}
 	}
-	return st, causes
+	return causes
+}
+
+// blamed lists whom a report blames for a cause: the subjects of its findings,
+// and the pods that carry it.
+func blamed(r *report.Report, cause string) []string {
+	var subjects []string
+	for _, f := range r.Findings {
+		if f.ID == "cause."+cause {
+			subjects = append(subjects, f.Subject)
+		}
+	}
+	for _, p := range r.Pods {
+		if p.Cause == cause {
+			subjects = append(subjects, "pod/"+p.Namespace+"/"+p.Name)
+		}
+	}
+	return subjects
 }
 
 // sessionOptions are what snattop was told of the gateway.
@@ -95,7 +119,7 @@ func sessionOptions(sc scenario, h ground.Holds) session.Options {
 }
 
 // check holds a scenario against what is promised.
-func check(t *testing.T, s story, causes []string) {
+func check(t *testing.T, s story) {
 	t.Helper()
 	if n := len(s.during()); n < int(s.ended.Sub(s.began)/time.Second)/2 {
 		t.Errorf("%d samples in %s", n, s.ended.Sub(s.began).Round(time.Second))
@@ -120,11 +144,26 @@ func check(t *testing.T, s story, causes []string) {
 			}
 		}
 	}
-	if s.cause == "any" {
+}
+
+// checkCause looks at what is named, and who is blamed for it.
+func checkCause(t *testing.T, sc scenario, r *report.Report) {
+	t.Helper()
+	causes := causesOf(r)
+	switch {
+	case sc.cause == "any":
 		return
+	case sc.cause == "":
+		if len(causes) > 0 {
+			t.Errorf("causes named: %v, and nothing is wrong", causes)
+		}
+		return
+	case len(causes) == 0 || causes[0] != sc.cause:
+		t.Errorf("causes named: %v, want %s", causes, sc.cause)
 	}
-	if want := fmt.Sprint(causes); s.cause == "" && len(causes) > 0 || s.cause != "" && (len(causes) == 0 || causes[0] != s.cause) {
-		t.Errorf("causes named: %s, want %q", want, s.cause)
+	subjects := blamed(r, sc.cause)
+	if !slices.ContainsFunc(subjects, func(s string) bool { return strings.Contains(s, "/"+sc.culprit) }) && sc.culprit != "" {
+		t.Errorf("blamed for %s: %v, want %s", sc.cause, subjects, sc.culprit)
 	}
 }
 
