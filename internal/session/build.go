@@ -297,8 +297,11 @@ func (s *Session) owner(n *node, key Key) *Owner {
 		o.Name = "pod " + shortID(seen.podUID)
 		return o
 	}
-	o.Known, o.UID = true, p.UID
-	o.Namespace, o.Name, o.Workload, o.Phase = p.Namespace, p.Name, p.Workload, p.Phase
+	_, o.Known = s.names.pods[p.UID]
+	o.UID, o.Namespace, o.Name, o.Workload = p.UID, p.Namespace, p.Name, p.Workload
+	if o.Known {
+		o.Phase = p.Phase
+	}
 	o.HostNetwork = o.HostNetwork || p.HostNetwork
 	o.OwnEgress = clean(p.OwnEgress)
 	if len(o.IPs) == 0 {

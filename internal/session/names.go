@@ -22,6 +22,10 @@ type names struct {
 
 	// alias joins a static pod's config hash and container IDs to a UID.
 	alias map[string]string
+	// gone holds pods that were removed, since their ports outlive them; left
+	// lists their UIDs, oldest first.
+	gone map[string]inventory.Pod
+	left []string
 	// byIP names addresses: pods, services, nodes. Addresses of pods on the
 	// host's network are the node's.
 	byIP map[netip.Addr]string
@@ -30,7 +34,7 @@ type names struct {
 func newNames() *names {
 	return &names{
 		nodes: make(map[string]inventory.Node), pods: make(map[string]inventory.Pod), services: make(map[string]inventory.Service),
-		alias: make(map[string]string), byIP: make(map[netip.Addr]string),
+		alias: make(map[string]string), gone: make(map[string]inventory.Pod), byIP: make(map[netip.Addr]string),
 		endpoints: make(map[string]inventory.Endpoints), sliced: make(map[string]map[string]bool), serviceAt: make(map[netip.Addr]string),
 	}
 }
@@ -43,7 +47,7 @@ func (n *names) apply(c *inventory.Change) (nodes bool) {
 		nodes = true
 	}
 	for _, uid := range c.GonePods {
-		n.dropPod(clean(uid))
+		n.bid(clean(uid))
 	}
 	for _, uid := range c.GoneServices {
 		n.dropService(clean(uid))
@@ -153,6 +157,49 @@ func (n *names) addPod(p inventory.Pod) {
 	}
 }
 
+// bid lets a pod go and keeps its name for a while.
+func (n *names) bid(uid string) {
+	p, ok := n.pods[uid]
+	if !ok {
+		return
+	}
+	n.dropPod(uid)
+	n.gone[uid] = p
+	n.left = append(n.left, uid)
+	// What the node saw of it is a UID, a hash or a container.
+	for _, id := range append([]string{p.ConfigHash}, containerIDs(p)...) {
+		if _, taken := n.alias[id]; id != "" && !taken {
+			n.alias[id] = uid
+		}
+	}
+	for len(n.left) > maxGonePods {
+		n.forget(n.left[0])
+		n.left = n.left[1:]
+	}
+}
+
+// forget drops the name of a pod that is gone.
+func (n *names) forget(uid string) {
+	p := n.gone[uid]
+	delete(n.gone, uid)
+	if _, back := n.pods[uid]; back {
+		return
+	}
+	for _, id := range append([]string{p.ConfigHash}, containerIDs(p)...) {
+		if n.alias[id] == uid {
+			delete(n.alias, id)
+		}
+	}
+}
+
+func containerIDs(p inventory.Pod) []string {
+	out := make([]string, 0, len(p.Containers))
+	for _, c := range p.Containers {
+		out = append(out, c.ID)
+	}
+	return out
+}
+
 func (n *names) dropPod(uid string) {
 	p, ok := n.pods[uid]
 	if !ok {
@@ -204,12 +251,16 @@ func (n *names) dropNode(name string) {
 }
 
 // pod finds a pod by what a probe saw: a UID, a config hash, a container ID.
+// One that has been removed is found for as long as its name is kept.
 func (n *names) pod(seen string) (inventory.Pod, bool) {
-	if p, ok := n.pods[seen]; ok {
-		return p, true
+	for _, pods := range []map[string]inventory.Pod{n.pods, n.gone} {
+		for _, uid := range []string{seen, n.alias[seen]} {
+			if p, ok := pods[uid]; ok {
+				return p, true
+			}
+		}
 	}
-	p, ok := n.pods[n.alias[seen]]
-	return p, ok
+	return inventory.Pod{}, false
 }
 
 // container names a container of a pod, by the name in its spec where the

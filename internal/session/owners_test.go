@@ -3,6 +3,7 @@ package session_test
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,10 +129,35 @@ func TestPodIsNamedLater(t *testing.T) {
 	if !o.Known || o.Title() != "shop/checkout-1" || o.Key != before.Key {
 		t.Errorf("%q, key %q; was %q", o.Title(), o.Key, before.Key)
 	}
-	// A pod that is deleted keeps its flows; the name is no longer known.
+	// A pod that is deleted keeps its flows, and its name with them.
 	f.objects(inventory.Change{GonePods: []string{"u1"}})
-	if o = f.only(t, "n1"); o.Known || o.Open != 1 || o.Key != before.Key {
+	if o = f.only(t, "n1"); o.Known || o.Open != 1 || o.Key != before.Key || o.Title() != "shop/checkout-1" || o.Workload.Name != "checkout" || o.Phase != "" {
 		t.Errorf("%+v", o)
+	}
+}
+
+// Names of pods that have gone are kept for the newest of them only.
+func TestGonePodsAreForgotten(t *testing.T) {
+	t.Parallel()
+	f := aks()
+	f.full("n1", wire.Tick{
+		Owners: []wire.Owner{podOwner(1, "u1"), {ID: 2, NetNS: 9, ContainerIDs: []string{appID}}},
+		Rows:   []wire.Row{to(1, 1, wire.Row{Established: 1}), to(2, 2, wire.Row{Established: 1})},
+	})
+	hidden := podOf("u2", "hidden")
+	hidden.Containers = []inventory.Container{{Name: "app", ID: appID}}
+	f.objects(inventory.Change{Pods: []inventory.Pod{podOf("u1", "checkout-1"), hidden}})
+	f.objects(inventory.Change{GonePods: []string{"u1", "u2"}})
+	if got := titles(f.node(t, "n1")); !slices.Contains(got, "shop/checkout-1") || !slices.Contains(got, "shop/hidden") {
+		t.Fatalf("%q", got)
+	}
+	for i := range 5000 {
+		uid := "x" + strconv.Itoa(i)
+		f.objects(inventory.Change{Pods: []inventory.Pod{podOf(uid, uid)}})
+		f.objects(inventory.Change{GonePods: []string{uid}})
+	}
+	if got := titles(f.node(t, "n1")); slices.Contains(got, "shop/checkout-1") || slices.Contains(got, "shop/hidden") {
+		t.Errorf("%q: it remembers for ever", got)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	maxTexts        = 64
 	maxSources      = 256
 	maxHandovers    = 16
+	// maxGonePods bounds the pods that were removed and are still named.
+	maxGonePods = 4096
 	// maxEndpointSlices bounds the slices that lead to public addresses, of
 	// which there are few, and maxCloudNodes what a cloud may tell of.
 	maxEndpointSlices = 10_000
