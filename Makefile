@@ -12,7 +12,7 @@ SHELL := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
-E2E_TIMEOUT ?= 25m
+E2E_TIMEOUT ?= 35m
 
 # ---- tools -----------------------------------------------------------------
 

@@ -109,8 +109,8 @@ func blamed(r *report.Report, cause string) []string {
 // sessionOptions are what snattop was told of the gateway.
 func sessionOptions(sc scenario, h ground.Holds) session.Options {
 	opts := session.Options{
-		Provider: snat.ProviderAuto, Remember: true,
-		Timers: snat.Timers{FIN: h.FIN, Reset: h.Reset, HalfOpen: h.HalfOpen, Idle: h.Idle, UDP: h.UDP},
+		Provider: snat.ProviderAuto,
+		Timers:   snat.Timers{FIN: h.FIN, Reset: h.Reset, HalfOpen: h.HalfOpen, Idle: h.Idle, UDP: h.UDP},
 	}
 	if !sc.cloud {
 		opts.SNATPorts = sc.ports

@@ -165,7 +165,7 @@ func (o *options) session() (session.Options, error) {
 			return session.Options{}, usage("%w", err)
 		}
 	}
-	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers, Remember: true}, nil
+	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers}, nil
 }
 
 // probe returns the configuration of a probe in this process.

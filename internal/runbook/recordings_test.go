@@ -105,7 +105,7 @@ func TestRecordings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts := session.Options{SNATPorts: c.ports, Timers: groundTimers, Remember: true}
+			opts := session.Options{SNATPorts: c.ports, Timers: groundTimers}
 			if name == "scale-out" { // it heard of its ports from the cloud
 				opts.SNATPorts = 0
 			}

@@ -31,7 +31,7 @@ func (s *Session) Snapshot() *Snapshot {
 	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 		n := s.nodes[name]
 		if n.built == nil || !n.wake.After(s.now) {
-			s.build(n)
+			s.build(n, !s.replayed())
 		}
 		pic.Nodes = append(pic.Nodes, n.built)
 	}
@@ -58,8 +58,9 @@ func unseen(n *Node) string {
 // nothing: ports cool down and rates fade without an event.
 const wakeEvery = time.Second
 
-// build makes a node's picture.
-func (s *Session) build(n *node) {
+// build makes a node's picture. note means that its numbers are remembered as
+// they stand.
+func (s *Session) build(n *node, note bool) {
 	now := s.now
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
@@ -80,7 +81,9 @@ func (s *Session) build(n *node) {
 		out.Measured = &m
 	}
 	out.Budget = s.budget(out)
-	n.budgeted(out.Budget, now)
+	if note {
+		n.budgeted(out.Budget, now)
+	}
 	out.BudgetWas = n.budgetWas
 	out.room(out.Sight())
 
@@ -96,7 +99,7 @@ func (s *Session) build(n *node) {
 			perOwner[k.owner] = make(map[snat.Dest]*pulse)
 		}
 		o.room(SightOf(f.stream.collector))
-		d := s.dest(n, o, f, now)
+		d := s.dest(n, o, f, now, note)
 		o.Dests = append(o.Dests, d)
 		add(&o.Counts, d)
 		if d.Eligible {
@@ -111,7 +114,7 @@ func (s *Session) build(n *node) {
 		o.UDP = snat.Bounds(loadsOf(perOwner[key], snat.UDP), out.Budget.Limit())
 		slices.SortFunc(o.Dests, worseDest)
 		merge(&out.Counts, &o.Counts)
-		n.history(key).tell(&o.Counts, now)
+		n.history(key).tell(&o.Counts, now, note)
 		out.Owners = append(out.Owners, o)
 	}
 	n.buriedElsewhere(out)
@@ -124,8 +127,10 @@ func (s *Session) build(n *node) {
 	}
 	s.judge(out, n.pulses)
 	if out.State == StateStreaming {
-		n.estimates.note(out.Ports.Estimate, now)
-		n.hist.tell(&out.Counts, now)
+		if note {
+			n.estimates.note(out.Ports.Estimate, now)
+		}
+		n.hist.tell(&out.Counts, now, note)
 	}
 	out.Trend = n.estimates.values
 	n.built = out
@@ -141,9 +146,11 @@ func (n *node) history(key Key) *history {
 	return h
 }
 
-// tell notes the counts and gives them their past.
-func (h *history) tell(c *Counts, now time.Time) {
-	h.note(c.Ports.Estimate, c.Open, c.OpensPerSecond, c.FailedPerSecond, now)
+// tell gives the counts their past, and notes them first where that is asked.
+func (h *history) tell(c *Counts, now time.Time, note bool) {
+	if note {
+		h.note(c.Ports.Estimate, c.Open, c.OpensPerSecond, c.FailedPerSecond, now)
+	}
 	c.Levels, c.OpenTrend = h.levels(now), h.trend.values
 }
 
@@ -327,7 +334,7 @@ func isUnitName(s string) bool {
 }
 
 // dest makes the picture of a destination.
-func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
+func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *Dest {
 	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
 	d.Class, d.Endpoints, d.mixed = s.class(n, o.Key, d.Dest)
 	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
@@ -357,11 +364,13 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time) *Dest {
 		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
 	}
 	d.Waiting = unheard(f.waiting.at(now), d)
-	if f.hist == nil && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
+	if f.hist == nil && note && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
 		f.hist = &history{}
 	}
 	if f.hist != nil {
-		f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+		if note {
+			f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+		}
 		d.Levels, d.OpenTrend = f.hist.levels(now), f.hist.trend.values
 		d.Levels.Ports = Level{}
 	}

@@ -5,6 +5,10 @@ import "time"
 // worthRemembering is from how many flows on a destination has a history.
 const worthRemembering = 8
 
+// noteStep is how often the numbers of a recording are noted: with each tick of
+// a second, which may come a little early.
+const noteStep = 900 * time.Millisecond
+
 // history is how numbers have stood over the last minutes.
 type history struct {
 	ports, open, opens, fails level
@@ -34,9 +38,6 @@ type trend struct {
 	values []int
 	at     time.Time
 }
-
-// due reports whether it is time for another value.
-func (t *trend) due(now time.Time) bool { return t.at.IsZero() || now.Sub(t.at) >= TrendStep }
 
 // note adds a value when its time has come; while nobody looked the number
 // stood where it was.

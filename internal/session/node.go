@@ -20,6 +20,7 @@ type node struct {
 	// its owners' numbers over the last minutes.
 	estimates trend
 	hist      history
+	noted     time.Time
 	hists     map[Key]*history
 	// budget is the one that holds, and budgetWas its last change.
 	budget    snat.Budget

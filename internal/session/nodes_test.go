@@ -122,6 +122,7 @@ func TestBudgetSources(t *testing.T) {
 		return c
 	}
 	kind := inventory.Change{Nodes: []inventory.Node{{Name: "naa", ProviderID: "kind://docker/kind/worker"}}}
+	labelled := inventory.Change{Nodes: []inventory.Node{{Name: "naa", Labels: map[string]string{inventory.LabelAzureCluster: "MC_x"}}}}
 	for name, c := range map[string]struct {
 		opts     session.Options
 		told     snat.Provider
@@ -130,6 +131,7 @@ func TestBudgetSources(t *testing.T) {
 		provider snat.Provider
 	}{
 		"flag over table":         {session.Options{SNATPorts: 64}, "", azure(1), snat.Budget{Ports: 64, Source: snat.BudgetFlag}, snat.ProviderAzureLB},
+		"by its labels":           {session.Options{}, "", labelled, snat.Budget{Ports: 1024, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"table":                   {session.Options{}, "", azure(50), snat.Budget{Ports: 1024, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"table of the next tier":  {session.Options{}, "", azure(51), snat.Budget{Ports: 512, Source: snat.BudgetTable}, snat.ProviderAzureLB},
 		"auto is no override":     {session.Options{Provider: snat.ProviderAuto}, "", azure(1), snat.Budget{Ports: 1024, Source: snat.BudgetTable}, snat.ProviderAzureLB},

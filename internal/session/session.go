@@ -26,10 +26,6 @@ type Options struct {
 	SNATPorts int
 	// Private are the ranges that the operator declares private.
 	Private []snat.Range
-	// Remember notes trends, levels and changed budgets as time passes, not only
-	// when somebody asks for a picture: a recording that is read to its end, and
-	// a report, ask for the last one only.
-	Remember bool
 }
 
 // Session merges what a source tells into pictures. All its methods are safe
@@ -189,8 +185,9 @@ func (s *Session) nodeEvent(n *node, e Event) {
 			n.since = e.Time
 		}
 		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.known(n))
-		if s.opts.Remember && n.state.State == StateStreaming && n.estimates.due(s.now) {
-			s.build(n)
+		if s.replayed() && n.state.State == StateStreaming && s.now.Sub(n.noted) >= noteStep {
+			n.noted = s.now
+			s.build(n, true)
 		}
 	case e.Bye != nil:
 		if e.Bye.Failed {
@@ -257,6 +254,11 @@ func (s *Session) profile() *cloud.Profile {
 	return s.cloud.Profile
 }
 
+// replayed reports whether the events are a recording's, which go by faster
+// than anybody looks: trends, levels and changed budgets are noted with its
+// ticks then, so that it gives the same each time, and else with each picture.
+func (s *Session) replayed() bool { return s.cluster.Source == "recording" }
+
 // known is what the streams of a node need to know.
 func (s *Session) known(n *node) known {
 	return known{timers: s.timers(), born: func(owner Key) time.Time {
@@ -278,12 +280,15 @@ func (s *Session) timers() snat.Timers {
 	return t.With(s.opts.Timers)
 }
 
-// guessProvider reads the provider from the nodes' provider IDs; the first
+// guessProvider reads the provider from the nodes' provider IDs and labels; the first
 // node by name that tells decides.
 func (s *Session) guessProvider() snat.Provider {
 	for _, name := range slices.Sorted(maps.Keys(s.names.nodes)) {
-		if p := snat.FromProviderID(s.names.nodes[name].ProviderID); p != snat.ProviderUnknown {
-			return p
+		n := s.names.nodes[name]
+		for _, p := range []snat.Provider{snat.FromProviderID(n.ProviderID), snat.FromLabels(n.Labels)} {
+			if p != snat.ProviderUnknown {
+				return p
+			}
 		}
 	}
 	return snat.ProviderUnknown

@@ -10,12 +10,16 @@ const SilenceBuckets = 7
 // than twice that; the last one holds all longer. A keep-alive is a packet.
 type Silence [SilenceBuckets]int
 
+// silenceAge is how old a bucket may be: collectors look at silence every few
+// seconds, and more seldom where there is much to look at.
+const silenceAge = 15 * time.Second
+
 // AtLeast returns the number of flows that may have been silent for d: all of
-// every bucket that reaches d. It errs upwards.
+// every bucket that reaches d, or may by now. It errs upwards.
 func (s *Silence) AtLeast(d time.Duration) int {
 	n := 0
 	for i, c := range s {
-		if i == SilenceBuckets-1 || time.Minute<<(i+1) > d {
+		if i == SilenceBuckets-1 || time.Minute<<(i+1)+silenceAge > d {
 			n += c
 		}
 	}

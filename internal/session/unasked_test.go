@@ -15,7 +15,8 @@ import (
 func TestPastOfAPictureThatNobodyAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, looks := range []bool{false, true} {
-		f := newFeed(session.Options{Remember: true})
+		f := newFeed(session.Options{})
+		f.put(session.Event{Cluster: &session.ClusterInfo{Context: "prod", Source: "recording"}})
 		f.objects(inventory.Change{Nodes: []inventory.Node{azureNode("n1")}, Pods: []inventory.Pod{podOf("u1", "checkout-1")}})
 		f.streaming("n1")
 		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 10})}})

@@ -296,7 +296,7 @@ func TestSharedPool(t *testing.T) {
 func TestSilenceLosesPorts(t *testing.T) {
 	t.Parallel()
 	for idle, want := range map[time.Duration]snat.Ports{
-		4 * time.Minute:  {Min: 60, Estimate: 60, Max: 100}, // 40 for 4 minutes and more
+		4 * time.Minute:  {Min: 55, Estimate: 60, Max: 100}, // 40 for 4 minutes and more, 5 on the edge of it
 		5 * time.Minute:  {Min: 60, Estimate: 90, Max: 100}, // 30 of them may have been
 		30 * time.Minute: {Min: 90, Estimate: 100, Max: 100},
 		60 * time.Minute: {Min: 100, Estimate: 100, Max: 100},

@@ -103,19 +103,44 @@ func TestFromProviderID(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestFromLabels(t *testing.T) {
 	t.Parallel()
-	for p, want := range map[snat.Provider]time.Duration{
-		snat.ProviderAzureLB:    240 * time.Second,
-		snat.ProviderAzureNATGW: 65 * time.Second,
-		snat.ProviderGCPNAT:     120 * time.Second,
-		snat.ProviderAWSNATGW:   60 * time.Second,
-		snat.ProviderUnknown:    60 * time.Second,
-		snat.ProviderAuto:       60 * time.Second,
-		"something new":         60 * time.Second,
+	for key, want := range map[string]snat.Provider{
+		"kubernetes.azure.com/cluster":  snat.ProviderAzureLB,  // AKS, "Reserved system labels"
+		"cloud.google.com/gke-nodepool": snat.ProviderGCPNAT,   // GKE, "Node labels"
+		"eks.amazonaws.com/nodegroup":   snat.ProviderAWSNATGW, // Amazon EKS, "Managed node groups"
+		"kubernetes.io/os":              snat.ProviderUnknown,
 	} {
-		if got := p.Hold(); got != want {
-			t.Errorf("%s holds a port for %s, want %s", p, got, want)
+		if got := snat.FromLabels(map[string]string{key: "", "a": "b"}); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
 		}
+	}
+	if got := snat.FromLabels(nil); got != snat.ProviderUnknown {
+		t.Errorf("without labels: %s", got)
+	}
+}
+
+// The documented timers, and stand-ins where there is no document.
+func TestTimers(t *testing.T) {
+	t.Parallel()
+	const s, m = time.Second, time.Minute
+	for p, want := range map[snat.Provider]snat.Timers{
+		snat.ProviderAzureLB:    {FIN: 240 * s, Reset: 15 * s, HalfOpen: 4 * m, Idle: 30 * m, UDP: 4 * m},      // "Outbound connections", older page; AKS idle timeout
+		snat.ProviderAzureNATGW: {FIN: 65 * s, Reset: 16 * s, HalfOpen: 30 * s, Idle: 4 * m, UDP: 65 * s},      // "SNAT timers"
+		snat.ProviderGCPNAT:     {FIN: 120 * s, Reset: 120 * s, HalfOpen: 30 * s, Idle: 1200 * s, UDP: 30 * s}, // "Timeouts"
+		snat.ProviderAWSNATGW:   {FIN: 60 * s, Reset: 60 * s, HalfOpen: 60 * s, Idle: 350 * s, UDP: 350 * s},   // idle 350 s; the rest stands in
+		snat.ProviderUnknown:    {FIN: 60 * s, Reset: 60 * s, HalfOpen: 60 * s, Idle: 4 * m, UDP: 2 * m},       // TCP_TIMEWAIT_LEN
+		snat.ProviderAuto:       snat.ProviderUnknown.Timers(),
+		"something new":         snat.ProviderUnknown.Timers(),
+	} {
+		if got := p.Timers(); got != want {
+			t.Errorf("%s: %+v, want %+v", p, got, want)
+		}
+	}
+	if got := snat.ProviderAzureLB.Timers().With(snat.Timers{Idle: 7 * m}); got.Idle != 7*m || got.FIN != 240*s {
+		t.Errorf("with another idle timeout: %+v", got)
+	}
+	if got := (snat.Timers{FIN: -s, Idle: 25 * time.Hour, UDP: m}).Sane(); got != (snat.Timers{UDP: m}) {
+		t.Errorf("what no provider has: %+v", got)
 	}
 }

@@ -3,7 +3,6 @@ package snat
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Provider names the device that translates source addresses.
@@ -53,25 +52,24 @@ func FromProviderID(id string) Provider {
 	}
 }
 
-// Hold is how long a provider keeps a port after its flow has closed. A close
-// by FIN is assumed: a poll of the socket table cannot tell it from a reset,
-// and FIN is the longer of the two, so the cooling count errs upwards.
+// FromLabels guesses the provider from a node's labels, where it has no
+// provider ID. Only the keys count.
 //
-// Sources: Azure Load Balancer, "Outbound connections", older page: FIN 240 s;
-// Azure NAT gateway, "SNAT timers": FIN 65 s; Google Cloud NAT, "Timeouts":
-// TIME_WAIT 120 s. AWS publishes none, so the kernel's own 60 s TIME_WAIT
-// (include/net/tcp.h, TCP_TIMEWAIT_LEN) stands in there and for unknowns.
-func (p Provider) Hold() time.Duration {
-	switch p {
-	case ProviderAzureLB:
-		return 240 * time.Second
-	case ProviderAzureNATGW:
-		return 65 * time.Second
-	case ProviderGCPNAT:
-		return 120 * time.Second
-	case ProviderAWSNATGW, ProviderUnknown, ProviderAuto:
-		return 60 * time.Second
-	default:
-		return 60 * time.Second
+// Sources: AKS, "Reserved system labels" (kubernetes.azure.com/cluster); GKE,
+// "Node labels" (cloud.google.com/gke-nodepool); Amazon EKS, "Managed node
+// groups" (eks.amazonaws.com/nodegroup).
+func FromLabels(labels map[string]string) Provider {
+	for _, l := range []struct {
+		key string
+		is  Provider
+	}{
+		{"kubernetes.azure.com/cluster", ProviderAzureLB},
+		{"cloud.google.com/gke-nodepool", ProviderGCPNAT},
+		{"eks.amazonaws.com/nodegroup", ProviderAWSNATGW},
+	} {
+		if _, ok := labels[l.key]; ok {
+			return l.is
+		}
 	}
+	return ProviderUnknown
 }

@@ -68,11 +68,15 @@ const (
 	// LabelAzureHostRouting is "true" where eBPF programs masquerade: the
 	// kernel's own connection tracking does not see those connections.
 	LabelAzureHostRouting = "kubernetes.azure.com/ebpf-host-routing"
+	// LabelGKEPool and LabelEKSGroup name the pool of a GKE node and the group
+	// of an EKS one: enough to know the cloud where there is no provider ID.
+	LabelGKEPool  = "cloud.google.com/gke-nodepool"
+	LabelEKSGroup = "eks.amazonaws.com/nodegroup"
 )
 
 // NodeLabels lists the labels that Node.Labels may hold.
 func NodeLabels() []string {
-	return []string{LabelAzureCluster, LabelAzurePool, LabelAzureMode, LabelAzurePodNetwork, LabelAzureHostRouting}
+	return []string{LabelAzureCluster, LabelAzurePool, LabelAzureMode, LabelAzurePodNetwork, LabelAzureHostRouting, LabelGKEPool, LabelEKSGroup}
 }
 
 // Pod is what the API server says of a pod.

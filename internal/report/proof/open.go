@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/snattop/snattop/internal/report"
 	"github.com/snattop/snattop/internal/session"
@@ -132,7 +131,7 @@ func play(ctx context.Context, path string, opts session.Options) (*Input, error
 		return nil, err
 	}
 	s := session.New(opts)
-	if err := s.Run(ctx, &paced{Source: src, view: s}); err != nil {
+	if err := s.Run(ctx, src); err != nil {
 		return nil, fmt.Errorf("playing %s: %w", path, err)
 	}
 	pic := s.Snapshot()
@@ -144,31 +143,4 @@ func play(ctx context.Context, path string, opts session.Options) (*Input, error
 		return nil, fmt.Errorf("%s: nothing to compare: %s; record again", path, text(problem))
 	}
 	return &Input{File: path, Report: report.Build(pic, report.Filter{}, pic.Time, pic.Time.Sub(pic.Started)), Problem: text(pic.Problem)}, nil
-}
-
-// paced looks at the picture once for every second of a recording: levels are
-// kept of what was looked at, and a recording goes by in no time.
-type paced struct {
-	session.Source
-	view session.View
-}
-
-// Run implements session.Source.
-func (p *paced) Run(ctx context.Context, sink session.Sink) error {
-	return p.Source.Run(ctx, &pacedSink{Sink: sink, view: p.view})
-}
-
-type pacedSink struct {
-	session.Sink
-	view   session.View
-	looked time.Time
-}
-
-// Put implements session.Sink.
-func (p *pacedSink) Put(e session.Event) {
-	if e.Time.Sub(p.looked) >= time.Second {
-		p.looked = e.Time
-		p.view.Snapshot()
-	}
-	p.Sink.Put(e)
 }
