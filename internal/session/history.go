@@ -127,3 +127,21 @@ func slope(values []int) (perStep, swing float64) {
 	}
 	return perStep, root(squares / n)
 }
+
+// history returns an owner's history, making it when it is new.
+func (n *node) history(key Key) *history {
+	h := n.hists[key]
+	if h == nil {
+		h = &history{}
+		n.hists[key] = h
+	}
+	return h
+}
+
+// tell gives the counts their past, and notes them first where that is asked.
+func (h *history) tell(c *Counts, now time.Time, note bool) {
+	if note {
+		h.note(c.Ports.Estimate, c.Open, c.OpensPerSecond, c.FailedPerSecond, now)
+	}
+	c.Levels, c.OpenTrend = h.levels(now), h.trend.values
+}

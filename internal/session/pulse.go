@@ -212,3 +212,19 @@ func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now ti
 	}
 	return best
 }
+
+// load is what a destination asks of the balancer.
+func (d *Dest) load(t snat.Timers) snat.Load {
+	l := snat.Load{Open: d.Open(), Abandoned: d.Abandoned, Cooling: d.Cooling}
+	if d.Protocol == snat.TCP {
+		l.Attempting = d.SynSent
+	}
+	if d.Silent != nil && t.Idle > 0 {
+		l.Lost = min(d.Silent.beyond(t.Idle), d.Open())
+		l.Doubtful = min(d.Silent.AtLeast(t.Idle), d.Open()) - l.Lost
+	}
+	if d.mixed {
+		l.Doubtful = l.Open - l.Lost
+	}
+	return l
+}

@@ -1,0 +1,132 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/probe/wire"
+)
+
+// owner makes the picture of an owner, without its destinations.
+func (s *Session) owner(n *node, key Key) *Owner {
+	seen := n.owners[key]
+	o := &Owner{
+		Key: key, Node: n.name, HostNetwork: seen.wire.HostNetwork, IPs: seen.wire.IPs, UID: seen.podUID,
+		LocalPorts: int(seen.wire.LocalPorts),
+	}
+	if seen.podUID == "" {
+		kind, name := "process", seen.wire.Unit
+		switch {
+		case name == "":
+			name = "process unknown"
+		case isUnitName(name):
+			kind = "unit"
+		}
+		if !seen.wire.HostNetwork {
+			o.Namespace, kind = "", "netns"
+		}
+		o.Workload = inventory.Workload{Kind: kind, Name: name}
+		o.Known = true
+		return o
+	}
+	p, ok := s.names.pod(seen.podUID)
+	if !ok {
+		o.Name = "pod " + shortID(seen.podUID)
+		return o
+	}
+	_, o.Known = s.names.pods[p.UID]
+	o.UID, o.Namespace, o.Name, o.Workload = p.UID, p.Namespace, p.Name, p.Workload
+	if o.Known {
+		o.Phase = p.Phase
+	}
+	o.HostNetwork = o.HostNetwork || p.HostNetwork
+	o.OwnEgress = clean(p.OwnEgress)
+	if len(o.IPs) == 0 {
+		o.IPs = p.IPs
+	}
+	for _, id := range seen.wire.ContainerIDs {
+		name := container(p, id)
+		// The sandbox holds the namespace open; it is no container of the spec.
+		if name != shortID(id) && !slices.Contains(o.Containers, name) {
+			o.Containers = append(o.Containers, name)
+		}
+	}
+	return o
+}
+
+func isUnitName(s string) bool {
+	for _, suffix := range []string{".service", ".scope", ".socket", ".slice"} {
+		if len(s) > len(suffix) && s[len(s)-len(suffix):] == suffix {
+			return true
+		}
+	}
+	return false
+}
+
+// dest makes the picture of a destination.
+func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *Dest {
+	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
+	d.Class, d.Endpoints, d.mixed = s.class(n, o.Key, d.Dest)
+	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
+	d.Cooling, d.Abandoned = f.held.at(now)
+	st := f.stream
+	sight := SightOf(st.collector)
+	if d.Protocol == snat.TCP {
+		if sight.Trouble {
+			d.Trouble = st.noTrouble
+		}
+		if sight.Lives {
+			d.Lives = st.noLives
+		}
+		if sight.Silence {
+			d.Silent = f.silence()
+		}
+	}
+	if f.current() {
+		at := st.asOf(now)
+		if d.Trouble != nil && f.trouble != nil {
+			d.Trouble = f.trouble.perSecond(at, st.counted)
+		}
+		if d.Lives != nil && f.lives != nil {
+			d.Lives = f.lives
+		}
+		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
+		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
+	}
+	d.Waiting = unheard(f.waiting.at(now), d)
+	if f.hist == nil && note && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
+		f.hist = &history{}
+	}
+	if f.hist != nil {
+		if note {
+			f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+		}
+		d.Levels, d.OpenTrend = f.hist.levels(now), f.hist.trend.values
+		d.Levels.Ports = Level{}
+	}
+	if s.focused(n.name, o.Key) {
+		if list, ok := f.processes(); ok {
+			d.Detailed, d.Processes = true, s.processes(o, list)
+		}
+	}
+	return d
+}
+
+func (s *Session) focused(node string, owner Key) bool {
+	return s.focus.all || s.focus.node == node && s.focus.owner == owner
+}
+
+func (s *Session) processes(o *Owner, list []wire.Process) []Process {
+	pod, _ := s.names.pod(o.UID)
+	out := make([]Process, 0, len(list))
+	for _, p := range list {
+		one := Process{PID: int(p.PID), Command: p.Command, Established: int(p.Established), SynSent: int(p.SynSent)}
+		if p.ContainerID != "" {
+			one.Container = container(pod, p.ContainerID)
+		}
+		out = append(out, one)
+	}
+	return out
+}
