@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -35,7 +36,7 @@ type options struct {
 	image, probeImage, pullSecret string
 	collector                     string
 	interval                      time.Duration
-	privateCIDRs                  []string
+	privateCIDRs, ownEgress       []string
 	snatPorts                     int
 	provider                      string
 	cloud, azureEndpoint          string
@@ -60,6 +61,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.collector, "collector", "auto", "how nodes are looked at: auto (the best that works), ebpf, diag, procfs or tcptracer")
 	fs.DurationVar(&o.interval, "interval", time.Second, "time between two readings of a node")
 	fs.StringArrayVar(&o.privateCIDRs, "private-cidr", nil, "range that uses no SNAT port, such as a peered network (repeatable)")
+	fs.StringArrayVar(&o.ownEgress, "own-egress", nil, "NAMESPACE or NAMESPACE/POD… whose connections leave through a gateway of their own (repeatable)")
 	fs.IntVar(&o.snatPorts, "snat-ports", 0, "SNAT ports that each node has (default: from the provider's table)")
 	fs.StringVar(&o.provider, "provider", "auto", "what translates addresses: auto, azure-lb, azure-natgw, gcp-nat or aws-natgw")
 	fs.StringVar(&o.cloud, "cloud", cloudAuto, "auto: read what the cloud measures, where its credentials allow; off: ask no cloud")
@@ -156,6 +158,11 @@ func (o *options) session() (session.Options, error) {
 	if err != nil {
 		return session.Options{}, usage("--private-cidr: %w", err)
 	}
+	for _, of := range o.ownEgress {
+		if namespace, _, _ := strings.Cut(of, "/"); namespace == "" || strings.Count(of, "/") > 1 {
+			return session.Options{}, usage("--own-egress %q: use NAMESPACE or NAMESPACE/POD, where POD may be the beginning of a name", of)
+		}
+	}
 	if o.snatPorts < 0 || o.snatPorts > 64512*16 {
 		return session.Options{}, usage("--snat-ports %d: use the number of ports that one node has, such as 1024", o.snatPorts)
 	}
@@ -165,7 +172,7 @@ func (o *options) session() (session.Options, error) {
 			return session.Options{}, usage("%w", err)
 		}
 	}
-	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, Timers: o.timers}, nil
+	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, OwnEgress: o.ownEgress, Timers: o.timers}, nil
 }
 
 // probe returns the configuration of a probe in this process.

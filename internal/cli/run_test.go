@@ -112,6 +112,8 @@ func TestUsage(t *testing.T) {
 		{"report -o png", []string{"png", "json"}},
 		{"report -o ''", []string{"-o"}},
 		{"report --collector crystal-ball", []string{"--collector", "crystal-ball", "auto, ebpf, diag, procfs or tcptracer"}},
+		{"report --own-egress /checkout", []string{"--own-egress", "NAMESPACE/POD"}},
+		{"report --own-egress a/b/c", []string{"--own-egress", "NAMESPACE/POD"}},
 		{"report --cloud sometimes", []string{"--cloud", "auto or off"}},
 		{"report --cloud off --azure-endpoint http://127.0.0.1:1", []string{"--azure-endpoint", "--cloud off", "leave one of them out"}},
 		{"report --azure-endpoint http://management.example", []string{"--azure-endpoint", "use https"}},

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
@@ -58,11 +59,26 @@ func (s *Session) class(n *node, owner Key, d snat.Dest) (c snat.Class, behind [
 		why = "the node has a public address of its own"
 	default:
 		if p, ok := s.names.pod(n.owners[owner].podUID); ok {
-			why = clean(p.OwnEgress)
+			why = s.ownEgress(p)
 		}
 	}
 	if why != "" {
 		c.Eligible, c.WhyNot = false, why
 	}
 	return c, behind, mixed
+}
+
+// ownEgress says why a pod's connections use no port of its node; empty when
+// they do.
+func (s *Session) ownEgress(p inventory.Pod) string {
+	if p.OwnEgress != "" {
+		return clean(p.OwnEgress)
+	}
+	for _, of := range s.opts.OwnEgress {
+		namespace, name, _ := strings.Cut(of, "/")
+		if p.Namespace == namespace && strings.HasPrefix(p.Name, name) && !p.HostNetwork {
+			return "--own-egress " + clean(of)
+		}
+	}
+	return ""
 }

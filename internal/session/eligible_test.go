@@ -144,6 +144,34 @@ func TestEgressOfItsOwn(t *testing.T) {
 	}
 }
 
+// What no annotation tells, the operator may.
+func TestOwnEgressByName(t *testing.T) {
+	t.Parallel()
+	host := podOf("u1", "checkout-x")
+	host.HostNetwork = true
+	for name, c := range map[string]struct {
+		pod  inventory.Pod
+		told []string
+		why  string
+	}{
+		"a namespace":              {podOf("u1", "checkout-x"), []string{"mail", "shop"}, "--own-egress shop"},
+		"a workload":               {podOf("u1", "checkout-x"), []string{"shop/checkout-"}, "--own-egress shop/checkout-"},
+		"another workload":         {podOf("u1", "checkout-x"), []string{"shop/search-"}, ""},
+		"another namespace":        {podOf("u1", "checkout-x"), []string{"sho", "shopping"}, ""},
+		"a pod on the node's side": {host, []string{"shop"}, ""},
+	} {
+		f := newFeed(session.Options{Provider: snat.ProviderAzureLB})
+		f.put(session.Event{Settings: &session.Settings{OwnEgress: c.told}})
+		f.objects(inventory.Change{Pods: []inventory.Pod{c.pod}})
+		f.streaming("n1")
+		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 5})}})
+		o := f.only(t, "n1")
+		if o.OwnEgress != c.why || o.Dests[0].WhyNot != c.why || o.Dests[0].Eligible != (c.why == "") {
+			t.Errorf("%s: %q, %+v", name, o.OwnEgress, o.Dests[0].Class)
+		}
+	}
+}
+
 func TestUDPHasPortsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	f := newFeed(session.Options{Provider: snat.ProviderAzureLB, SNATPorts: 100})

@@ -42,7 +42,7 @@ func (s *Session) owner(n *node, key Key) *Owner {
 		o.Phase = p.Phase
 	}
 	o.HostNetwork = o.HostNetwork || p.HostNetwork
-	o.OwnEgress = clean(p.OwnEgress)
+	o.OwnEgress = s.ownEgress(p)
 	if len(o.IPs) == 0 {
 		o.IPs = p.IPs
 	}

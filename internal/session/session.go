@@ -26,6 +26,9 @@ type Options struct {
 	SNATPorts int
 	// Private are the ranges that the operator declares private.
 	Private []snat.Range
+	// OwnEgress names the pods whose way out is a gateway of their own, as
+	// "namespace" or "namespace/beginning of the pod's name".
+	OwnEgress []string
 }
 
 // Session merges what a source tells into pictures. All its methods are safe

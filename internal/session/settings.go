@@ -13,6 +13,7 @@ type Settings struct {
 	SNATPorts int            `cbor:"2,keyasint,omitempty"`
 	Timers    snat.Timers    `cbor:"3,keyasint"`
 	Private   []PrivateRange `cbor:"4,keyasint,omitempty"`
+	OwnEgress []string       `cbor:"5,keyasint,omitempty"`
 }
 
 // PrivateRange is a range that the operator declared private.
@@ -26,7 +27,7 @@ const maxRanges = 10_000
 
 // Settings returns what the options decide.
 func (o Options) Settings() Settings {
-	s := Settings{Provider: o.Provider, SNATPorts: o.SNATPorts, Timers: o.Timers}
+	s := Settings{Provider: o.Provider, SNATPorts: o.SNATPorts, Timers: o.Timers, OwnEgress: o.OwnEgress}
 	for _, r := range o.Private {
 		s.Private = append(s.Private, PrivateRange(r))
 	}
@@ -48,6 +49,7 @@ func (s *Session) settle(told *Settings) {
 			s.opts.Private = append(s.opts.Private, snat.Range{Prefix: r.Prefix, Why: clean(r.Why)})
 		}
 	}
+	s.opts.OwnEgress = append(s.opts.OwnEgress, cleanAll(told.OwnEgress)...)
 	s.classify()
 	s.rebuild()
 }
