@@ -19,6 +19,14 @@ type Level struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// destLevels are those of a destination: none where it never had many flows.
+func destLevels(n *session.Node, d *session.Dest) *Levels {
+	if d.Levels == nil {
+		return levels(n, session.Levels{})
+	}
+	return levels(n, *d.Levels)
+}
+
 // levels is null in every part that the node's collector cannot see.
 func levels(n *session.Node, l session.Levels) *Levels {
 	out := &Levels{Ports: level(l.Ports), Open: level(l.Open), Opens: level(l.Opens)}

@@ -67,7 +67,7 @@ func picture() *session.Snapshot {
 		Dests: []*session.Dest{
 			{
 				Dest: tcp("20.60.1.9", 443), Class: public, Established: 118, Closing: 2, SynSent: 12, Cooling: 20, OpensPerSecond: 3.14159, FailedPerSecond: 0.456,
-				Levels: session.Levels{Open: levels.Open, Opens: levels.Opens, Fails: levels.Fails}, Detailed: true, Processes: []session.Process{
+				Levels: &session.Levels{Open: levels.Open, Opens: levels.Opens, Fails: levels.Fails}, Detailed: true, Processes: []session.Process{
 					{PID: 4242, Command: "python /srv/leak.py --to https://api.example.com/v1/orders --forever", Container: "app", Established: 117},
 					{PID: 0, Established: 1},
 				},

@@ -411,7 +411,7 @@ func destination(n *session.Node, o *session.Owner, d *session.Dest) Destination
 		Node: o.Node, Namespace: o.Namespace, Pod: o.Name, Protocol: d.Protocol.String(), IP: d.IP.String(), Port: d.Port, Name: d.Name,
 		Eligible: d.Eligible, WhyNot: d.WhyNot, Established: d.Established, SynSent: attempts(n, d.SynSent), Cooling: d.Cooling,
 		OpensPerSecond: round(d.OpensPerSecond), FailedPerSecond: attempts(n, round(d.FailedPerSecond)), Processes: []Process{},
-		Life: life(d.Lives), Levels: levels(n, d.Levels),
+		Life: life(d.Lives), Levels: destLevels(n, d),
 	}
 	if t := d.Trouble; t != nil && n.Counting() {
 		out.Resets, out.Refused, out.TimedOut, out.NoPort = ptr(round(t.Resets)), ptr(round(t.Refused)), ptr(round(t.TimedOut)), ptr(round(t.NoPort))

@@ -84,16 +84,16 @@ func (s *Session) build(n *node, note bool) {
 	out.BudgetWas = n.budgetWas
 	out.room(out.Sight())
 
-	n.pulses = make(map[snat.Dest]*pulse)
+	n.pulses = make(map[snat.Dest]*pulse, len(n.pulses))
 	byOwner := make(map[Key]*Owner)
-	perOwner := make(map[Key]map[snat.Dest]*pulse)
+	perOwner := make(map[Key]*ownerLoads)
 	timers := s.timers()
 	for k, f := range n.flows {
 		o := byOwner[k.owner]
 		if o == nil {
 			o = s.owner(n, k.owner)
 			byOwner[k.owner] = o
-			perOwner[k.owner] = make(map[snat.Dest]*pulse)
+			perOwner[k.owner] = &ownerLoads{}
 		}
 		o.room(SightOf(f.stream.collector))
 		d := s.dest(n, o, f, now, note)
@@ -102,13 +102,13 @@ func (s *Session) build(n *node, note bool) {
 		if d.Eligible {
 			l := d.load(timers)
 			n.beat(d, f, l, now, timers)
-			perOwner[k.owner][d.Dest] = &pulse{load: l}
+			perOwner[k.owner].add(d.Protocol, l)
 		}
 	}
 	for key, o := range byOwner {
 		n.buried(o)
-		o.Ports = snat.Bounds(loadsOf(perOwner[key], snat.TCP), out.Budget.Limit())
-		o.UDP = snat.Bounds(loadsOf(perOwner[key], snat.UDP), out.Budget.Limit())
+		o.Ports = snat.Bounds(perOwner[key].tcp, out.Budget.Limit())
+		o.UDP = snat.Bounds(perOwner[key].udp, out.Budget.Limit())
 		slices.SortFunc(o.Dests, worseDest)
 		merge(&out.Counts, &o.Counts)
 		n.history(key).tell(&o.Counts, now, note)
@@ -116,13 +116,13 @@ func (s *Session) build(n *node, note bool) {
 	}
 	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
-	out.Ports = snat.Bounds(loadsOf(n.pulses, snat.TCP), out.Budget.Limit())
-	out.UDP = snat.Bounds(loadsOf(n.pulses, snat.UDP), out.Budget.Limit())
+	use := boundsOf(n.pulses, out.Budget)
+	out.Ports, out.UDP = use.tcp, use.udp
 	if until := out.CountedSince.Add(max(timers.FIN, timers.HalfOpen)); now.Before(until) {
 		// What ended before anybody looked may still hold ports.
 		out.Ports = out.Ports.Widened(out.Budget.Ports)
 	}
-	s.judge(out, n.pulses)
+	s.judge(out, n.pulses, use)
 	if out.State == StateStreaming {
 		if note {
 			n.estimates.note(out.Ports.Estimate, now)
@@ -131,6 +131,22 @@ func (s *Session) build(n *node, note bool) {
 	}
 	out.Trend = n.estimates.values
 	n.built = out
+	if !out.Budget.Shared {
+		n.pulses, n.slab = nil, nil // nobody else asks for them
+	}
+}
+
+// ownerLoads are the loads of one owner, by the pools of ports that a balancer
+// keeps apart.
+type ownerLoads struct{ tcp, udp []snat.Load }
+
+func (o *ownerLoads) add(protocol snat.Protocol, l snat.Load) {
+	switch protocol {
+	case snat.TCP:
+		o.tcp = append(o.tcp, l)
+	case snat.UDP:
+		o.udp = append(o.udp, l)
+	}
 }
 
 // fillStream adds what one probe says of itself.

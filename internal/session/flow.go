@@ -42,13 +42,17 @@ type gauges struct {
 	silent                                  *Silence
 }
 
-// silence adds up what the rows say.
-func (f *flow) silence() *Silence {
-	out := &Silence{}
+// silence adds up what the rows say; none is what all share that have none.
+func (f *flow) silence(none *Silence) *Silence {
+	out := none
 	for _, r := range f.rows {
-		if r.silent != nil {
-			out.add(r.silent)
+		if r.silent == nil {
+			continue
 		}
+		if out == none {
+			out = &Silence{}
+		}
+		out.add(r.silent)
 	}
 	return out
 }

@@ -3,7 +3,7 @@ package session
 import "time"
 
 // worthRemembering is from how many flows on a destination has a history.
-const worthRemembering = 8
+const worthRemembering = 16
 
 // noteStep is how often the numbers of a recording are noted: with each tick of
 // a second, which may come a little early.

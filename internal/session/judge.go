@@ -43,7 +43,7 @@ func (n *node) budgeted(b snat.Budget, now time.Time) {
 
 // judge gives the node its verdict, by what happens towards the destinations
 // of its pool of ports: its own, or one that all nodes share.
-func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
+func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse, use bounds) {
 	if out.State != StateStreaming && out.LastTick.IsZero() {
 		out.Verdict, out.Why = snat.Unknown, []string{"no numbers from this node: " + unseen(out)}
 		return
@@ -51,7 +51,7 @@ func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse) {
 	out.Full = full(pulses, out.Budget)
 	out.FullIn = nil
 	sit := snat.Situation{
-		Ports: snat.Bounds(loadsOf(pulses, snat.TCP), out.Budget.Limit()), Budget: out.Budget, UDP: snat.Bounds(loadsOf(pulses, snat.UDP), out.Budget.Limit()),
+		Ports: use.tcp, Budget: out.Budget, UDP: use.udp,
 		TableFull: out.tableFull(),
 	}
 	for d, p := range pulses {

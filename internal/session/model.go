@@ -271,7 +271,8 @@ type Dest struct {
 	// OpenTrend is Open over the last minutes, oldest first, one value every
 	// TrendStep; nil for destinations that never had many.
 	OpenTrend []int
-	Levels    Levels
+	// Levels is nil for destinations that never had many, too.
+	Levels *Levels
 
 	OpensPerSecond, ClosesPerSecond, FailedPerSecond float64
 	// Trouble and Lives are nil when the collector cannot see them, and for

@@ -28,6 +28,7 @@ type node struct {
 	// pulses is what happens towards each destination that takes ports, as of
 	// the picture that was made last.
 	pulses map[snat.Dest]*pulse
+	slab   []pulse
 	egress egress
 	// handovers are the newest, oldest first.
 	handovers []Handover

@@ -81,7 +81,7 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *De
 			d.Lives = st.noLives
 		}
 		if sight.Silence {
-			d.Silent = f.silence()
+			d.Silent = f.silence(st.noSilence)
 		}
 	}
 	if f.current() {
@@ -103,8 +103,9 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *De
 		if note {
 			f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
 		}
-		d.Levels, d.OpenTrend = f.hist.levels(now), f.hist.trend.values
-		d.Levels.Ports = Level{}
+		l := f.hist.levels(now)
+		l.Ports = Level{}
+		d.Levels, d.OpenTrend = &l, f.hist.trend.values
 	}
 	if s.focused(n.name, o.Key) {
 		if list, ok := f.processes(); ok {

@@ -37,7 +37,7 @@ func (s *Session) pool(nodes []*Node) {
 			mine[d] = &sum
 		}
 		judged := *n
-		s.judge(&judged, mine)
+		s.judge(&judged, mine, boundsOf(mine, n.Budget))
 		nodes[i] = &judged
 	}
 }

@@ -20,7 +20,9 @@ type pulse struct {
 	opens, closes float64
 	// growth is what opens exceed closes by, as the number of open flows shows.
 	growth float64
-	flows  []*flow
+	// flow is one of those that make it up, and more are the others.
+	flow *flow
+	more []*flow
 }
 
 // failMemory is for how many seconds an attempt that has failed counts as one
@@ -35,7 +37,13 @@ func (p *pulse) add(o *pulse) {
 	p.opens += o.opens
 	p.closes += o.closes
 	p.growth += o.growth
-	p.flows = append(p.flows, o.flows...)
+	switch {
+	case p.flow == nil:
+		p.flow = o.flow
+	case o.flow != nil:
+		p.more = append(p.more, o.flow)
+	}
+	p.more = append(p.more, o.more...)
 }
 
 // beat counts a destination of an owner where its ports are used: at its own
@@ -43,7 +51,7 @@ func (p *pulse) add(o *pulse) {
 func (n *node) beat(d *Dest, f *flow, l snat.Load, now time.Time, t snat.Timers) {
 	one := pulse{
 		load: l, waiting: d.Waiting, failing: d.failing(),
-		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flows: []*flow{f},
+		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flow: f,
 	}
 	if f.hist != nil {
 		closes, growth := f.closing(d, now, t), f.hist.growth(d)
@@ -69,11 +77,19 @@ func behind(d *Dest, ep netip.AddrPort) snat.Dest {
 func (n *node) pulse(d snat.Dest) *pulse {
 	p := n.pulses[d]
 	if p == nil {
-		p = &pulse{}
+		// In pieces: there may be as many as destinations.
+		if len(n.slab) == cap(n.slab) {
+			n.slab = make([]pulse, 0, slabSize)
+		}
+		n.slab = append(n.slab, pulse{})
+		p = &n.slab[len(n.slab)-1]
 		n.pulses[d] = p
 	}
 	return p
 }
+
+// slabSize is how many pulses are made room for at once.
+const slabSize = 64
 
 // part is the share of one of several addresses that a Service's connections
 // are spread over. Which of them took which is not known: the sum is right,
@@ -95,7 +111,7 @@ func (p *pulse) part(i, of int) *pulse {
 	l.Doubtful = l.Open
 	return &pulse{
 		load: l, waiting: share(p.waiting), failing: share(p.failing),
-		opens: p.opens / float64(of), closes: p.closes / float64(of), growth: p.growth / float64(of), flows: p.flows,
+		opens: p.opens / float64(of), closes: p.closes / float64(of), growth: p.growth / float64(of), flow: p.flow, more: p.more,
 	}
 }
 
@@ -141,15 +157,16 @@ func (f *flow) closing(d *Dest, now time.Time, t snat.Timers) float64 {
 	return rate(&f.held.fin, t.FIN) + rate(&f.held.reset, t.Reset)
 }
 
-// loadsOf lists the loads of one protocol.
-func loadsOf(pulses map[snat.Dest]*pulse, protocol snat.Protocol) []snat.Load {
-	out := make([]snat.Load, 0, len(pulses))
+// bounds are the ports of the two pools.
+type bounds struct{ tcp, udp snat.Ports }
+
+// boundsOf derives the bounds of what pulses ask for.
+func boundsOf(pulses map[snat.Dest]*pulse, budget snat.Budget) bounds {
+	loads := ownerLoads{tcp: make([]snat.Load, 0, len(pulses))}
 	for d, p := range pulses {
-		if d.Protocol == protocol {
-			out = append(out, p.load)
-		}
+		loads.add(d.Protocol, p.load)
 	}
-	return out
+	return bounds{snat.Bounds(loads.tcp, budget.Limit()), snat.Bounds(loads.udp, budget.Limit())}
 }
 
 // full lists the destinations that have used up the budget, fullest first.
@@ -200,7 +217,7 @@ func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now ti
 	hold := s.timers().FIN
 	for _, c := range list[:min(len(list), forecasts)] {
 		flux := snat.Flux{Held: c.p.load.Held(), Opens: c.p.opens, Closes: c.p.opens - min(c.p.growth, c.p.opens), Hold: hold}
-		for _, f := range c.p.flows {
+		for _, f := range append([]*flow{c.p.flow}, c.p.more...) {
 			if f.held != nil {
 				flux.Releases = append(flux.Releases, f.held.fin.releases(now)...)
 				flux.Releases = append(flux.Releases, f.held.reset.releases(now)...)

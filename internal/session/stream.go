@@ -58,10 +58,11 @@ type stream struct {
 	// endedElsewhere those of owners that are.
 	ended          map[Key]*Lives
 	endedElsewhere Lives
-	// noTrouble and noLives are what the pictures of destinations share that
-	// have none.
+	// noTrouble, noLives and noSilence are what the pictures of destinations
+	// share that have none.
 	noTrouble *Trouble
 	noLives   *Lives
+	noSilence *Silence
 	// refused counts rows and owners beyond the bounds.
 	refused uint64
 }
@@ -77,7 +78,7 @@ type streamRow struct {
 func newStream(podUID string) *stream {
 	return &stream{
 		podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*streamRow),
-		ended: make(map[Key]*Lives), noTrouble: &Trouble{}, noLives: &Lives{},
+		ended: make(map[Key]*Lives), noTrouble: &Trouble{}, noLives: &Lives{}, noSilence: &Silence{},
 	}
 }
 

@@ -43,7 +43,7 @@ func watched(s *session.Snapshot) *session.Snapshot {
 			o.Node = n.Name
 			counts(&o.Counts)
 			for _, d := range o.Dests {
-				d.Levels = session.Levels{Open: at(float64(d.Open())), Opens: at(d.OpensPerSecond), Fails: at(d.FailedPerSecond)}
+				d.Levels = &session.Levels{Open: at(float64(d.Open())), Opens: at(d.OpensPerSecond), Fails: at(d.FailedPerSecond)}
 			}
 		}
 	}
