@@ -40,6 +40,9 @@ func TestTruth(t *testing.T) {
 			}
 		})
 	}
+	if len(rows) == 0 {
+		t.Error("nothing was judged")
+	}
 	t.Logf("\n%s", table(rows))
 }
 

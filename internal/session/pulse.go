@@ -16,10 +16,9 @@ type pulse struct {
 	// waiting and failing are attempts without an answer: those that wait now,
 	// and those that ended without one in the last seconds.
 	waiting, failing int
-	// opens and closes are connections a second.
-	opens, closes float64
-	// growth is what opens exceed closes by, as the number of open flows shows.
-	growth float64
+	// opens are connections a second, and growth is by how many of them they
+	// exceed closes, as the number of open flows shows.
+	opens, growth float64
 	// flow is one of those that make it up, and more are the others.
 	flow *flow
 	more []*flow
@@ -35,7 +34,6 @@ func (p *pulse) add(o *pulse) {
 	p.waiting += o.waiting
 	p.failing += o.failing
 	p.opens += o.opens
-	p.closes += o.closes
 	p.growth += o.growth
 	switch {
 	case p.flow == nil:
@@ -51,12 +49,12 @@ func (p *pulse) add(o *pulse) {
 func (n *node) beat(d *Dest, f *flow, l snat.Load, now time.Time, t snat.Timers) {
 	one := pulse{
 		load: l, waiting: d.Waiting, failing: d.failing(),
-		opens: d.OpensPerSecond, closes: d.ClosesPerSecond, flow: f,
+		opens: d.OpensPerSecond, flow: f,
 	}
 	if f.hist != nil {
-		closes, growth := f.closing(d, now, t), f.hist.growth(d)
-		if opens := closes + growth; usual(opens, d.OpensPerSecond) {
-			one.opens, one.closes, one.growth = max(opens, 0), closes, growth
+		growth := f.hist.growth(d)
+		if opens := f.closing(d, now, t) + growth; usual(opens, d.OpensPerSecond) {
+			one.opens, one.growth = max(opens, 0), growth
 		} else {
 			one.growth = d.outrun()
 		}
@@ -111,7 +109,7 @@ func (p *pulse) part(i, of int) *pulse {
 	l.Doubtful = l.Open
 	return &pulse{
 		load: l, waiting: share(p.waiting), failing: share(p.failing),
-		opens: p.opens / float64(of), closes: p.closes / float64(of), growth: p.growth / float64(of), flow: p.flow, more: p.more,
+		opens: p.opens / float64(of), growth: p.growth / float64(of), flow: p.flow, more: p.more,
 	}
 }
 

@@ -38,18 +38,6 @@ func CommandPorts(t CommandTarget, ports, ips int) (Command, error) {
 // name.
 const ownAddresses = "For addresses that AKS manages: a cluster with addresses of its own names them with --load-balancer-outbound-ips or --load-balancer-outbound-ip-prefixes instead."
 
-// CommandIPs sets the number of managed outbound addresses of an AKS cluster.
-func CommandIPs(t CommandTarget, ips int) (Command, error) {
-	if ips < 1 || ips > planMost {
-		return Command{}, fmt.Errorf("%d outbound addresses: use 1 to %d", ips, planMost)
-	}
-	return Command{
-		Text:    fmt.Sprintf("Use %s.", counted(ips, "outbound address", "outbound addresses")),
-		Line:    line(t.aks(), flag("--load-balancer-managed-outbound-ip-count", ips)),
-		Warning: ownAddresses + " Ports that are allocated by hand stay as they are: more addresses make room for more nodes, not for more ports a node. " + checkPage,
-	}, nil
-}
-
 // CommandIdleTimeout sets after how many minutes a silent flow loses its port
 // on an AKS cluster's load balancer.
 func CommandIdleTimeout(t CommandTarget, minutes int) (Command, error) {
