@@ -209,6 +209,15 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+func TestCommandLine(t *testing.T) {
+	got := strings.Join(Command{Path: ProbePath, Args: []string{"probe"}, Name: "capture", Flags: []string{"--interface", "eth0"},
+		HostRoot: HostRoot, Lease: LeasePath, Deadline: time.Hour}.Line(), " ")
+	want := "/snattop/probe probe capture --proc /proc --host-root /host --deadline 1h0m0s --lease /snattop/lease --interface eth0"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // TestHoldScript runs the script in this machine's shell, with periods of one
 // second: an untouched lease ends it, a touched one does not.
 func TestHoldScript(t *testing.T) {

@@ -4,5 +4,6 @@
 //
 // Each node has a goroutine of its own (a runner), so that one ill node
 // disturbs no other. What a runner needs of the cluster is small and behind
-// interfaces (cluster, rung, conn); tests stand in for them.
+// interfaces (cluster, rung, Stream); tests stand in for them. Commands reach a
+// node the same way for what is asked of it once.
 package live

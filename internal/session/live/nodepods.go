@@ -32,8 +32,9 @@ const (
 type nodePods struct {
 	reach *reach
 
-	mu   sync.Mutex
-	live map[string]*livePod
+	mu    sync.Mutex
+	live  map[string]*livePod
+	turns map[string]chan struct{}
 	// refused is a refusal that holds for every node, believed for a while.
 	refused   error
 	refusedAt time.Time
@@ -54,30 +55,75 @@ func (n *nodePods) Name() string { return rungNodePod }
 // Open implements rung: create, wait, upload, start; what an earlier Open did
 // and is still there is not done again.
 func (n *nodePods) Open(ctx context.Context, node inventory.Node, say func(string)) (*link, error) {
-	if err := n.recentRefusal(); err != nil {
-		return nil, err
-	}
-	pod, err := n.pod(ctx, node, say)
+	pod, err := n.ready(ctx, node, say)
 	if err != nil {
-		return nil, n.remember(err)
-	}
-	target := k8s.Target{Namespace: n.reach.opts.DebugNamespace, Pod: pod.name, Container: nodepod.Container}
-	if pod.uploaded == "" {
-		if err := n.upload(ctx, node, pod, target, say); err != nil {
-			return nil, n.giveUp(ctx, node, pod, err)
-		}
+		return nil, err
 	}
 	say("starting the probe")
 	// The stream outlives ctx: whoever holds the link ends it, leash first.
 	opts := n.reach.opts
-	stream, err := n.reach.client.Exec(context.WithoutCancel(ctx), target, nodepod.Run{
-		Path: pod.uploaded, Args: pod.args, Scope: "node", Collector: opts.Collector, Interval: opts.Interval,
+	stream, err := n.reach.client.Exec(context.WithoutCancel(ctx), pod.target, nodepod.Run{
+		Path: pod.path, Args: pod.args, Scope: "node", Collector: opts.Collector, Interval: opts.Interval,
 		HostRoot: nodepod.HostRoot, Lease: nodepod.LeasePath, Deadline: opts.Deadline,
 	}.Command())
 	if err != nil {
 		return nil, err
 	}
-	return &link{conn: stream, how: pod.how.Reason, spoiled: func() { n.spoil(node.Name, pod) }}, nil
+	return &link{conn: stream, how: pod.how, spoiled: pod.spoiled}, nil
+}
+
+// readyPod is a pod in which the probe lies.
+type readyPod struct {
+	target k8s.Target
+	// path is the probe's, args come first on its command line.
+	path    string
+	args    []string
+	how     string
+	spoiled func()
+}
+
+// ready returns the node's pod with the probe in it, one caller at a time for
+// each node: two that need the same node share its pod.
+func (n *nodePods) ready(ctx context.Context, node inventory.Node, say func(string)) (readyPod, error) {
+	turn := n.turn(node.Name)
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return readyPod{}, ctx.Err()
+	}
+	if err := n.recentRefusal(); err != nil {
+		return readyPod{}, err
+	}
+	pod, err := n.pod(ctx, node, say)
+	if err != nil {
+		return readyPod{}, n.remember(err)
+	}
+	target := k8s.Target{Namespace: n.reach.opts.DebugNamespace, Pod: pod.name, Container: nodepod.Container}
+	path, args := n.probe(pod)
+	if path == "" {
+		if path, args, err = n.upload(ctx, node, pod, target, say); err != nil {
+			return readyPod{}, n.giveUp(ctx, node, pod, err)
+		}
+	}
+	return readyPod{target: target, path: path, args: args, how: pod.how.Reason, spoiled: func() { n.spoil(node.Name, pod) }}, nil
+}
+
+// turn returns the one place of those who make a node's pod ready.
+func (n *nodePods) turn(node string) chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.turns[node] == nil {
+		n.turns[node] = make(chan struct{}, 1)
+	}
+	return n.turns[node]
+}
+
+// probe returns where the probe lies in a pod, "" before the upload.
+func (n *nodePods) probe(pod *livePod) (string, []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return pod.uploaded, pod.args
 }
 
 // pod returns a running pod on the node, an old one or a new one.
@@ -181,16 +227,16 @@ func tooLate(ctx context.Context, client *k8s.Client, namespace, name, container
 		Hint: "`kubectl describe node` tells whether its kubelet and runtime work", Err: err}
 }
 
-// upload sends the probe for the node's platform.
-func (n *nodePods) upload(ctx context.Context, node inventory.Node, pod *livePod, target k8s.Target, say func(string)) error {
+// upload sends the probe for the node's platform, and tells where it lies.
+func (n *nodePods) upload(ctx context.Context, node inventory.Node, pod *livePod, target k8s.Target, say func(string)) (string, []string, error) {
 	path, args, err := uploadProbe(ctx, n.reach, node, target, []string{nodepod.WorkDir}, nodepod.LeasePath, say)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	pod.uploaded, pod.args = path, args
-	return nil
+	return path, args, nil
 }
 
 // uploadProbe sends the right probe and returns its path and first arguments.

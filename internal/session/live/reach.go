@@ -32,7 +32,7 @@ func newReach(client *k8s.Client, opts Options) *reach {
 	id := opts.Now().UTC().Format("20060102-150405") + "-" + opts.Suffix()
 	r := &reach{client: client, opts: opts, session: id, pods: map[string]*podRung{},
 		own: client.FollowSelector(opts.DebugNamespace, nodepod.Selector(id))}
-	r.nodes = &nodePods{reach: r, live: map[string]*livePod{}}
+	r.nodes = &nodePods{reach: r, live: map[string]*livePod{}, turns: map[string]chan struct{}{}}
 	return r
 }
 
@@ -105,4 +105,4 @@ func (r *reach) willMake() {
 	r.made = true
 }
 
-var _ conn = (*k8s.Stream)(nil)
+var _ Stream = (*k8s.Stream)(nil)

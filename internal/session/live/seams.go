@@ -2,8 +2,6 @@ package live
 
 import (
 	"context"
-	"io"
-	"time"
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s"
@@ -22,6 +20,8 @@ type cluster interface {
 	NodePod() rung
 	// PodRung is the second: it sees one pod ("namespace/name").
 	PodRung(pod string) rung
+	// Command starts a sub-command of the probe in the node's pod.
+	Command(ctx context.Context, node inventory.Node, say func(string), name string, flags []string) (Stream, error)
 	// Cleanup removes everything that was made.
 	Cleanup(ctx context.Context) error
 }
@@ -37,7 +37,7 @@ type rung interface {
 
 // link is a running probe.
 type link struct {
-	conn conn
+	conn Stream
 	// pod ("namespace/name") and podUID are set when it sees one pod only.
 	pod, podUID string
 	// how tells the operator in a few words how it was reached.
@@ -45,15 +45,4 @@ type link struct {
 	// spoiled is called when the probe never spoke: what was prepared for it
 	// must not be used again.
 	spoiled func()
-}
-
-// conn is a probe's standard output and input.
-type conn interface {
-	io.Reader
-	io.Writer
-	// Close closes standard input, waits for the end for at most grace, and
-	// then breaks the connection.
-	Close(grace time.Duration)
-	// Wait waits for the end and says why.
-	Wait() error
 }

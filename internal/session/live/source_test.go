@@ -31,6 +31,9 @@ type fakeCluster struct {
 	mu      sync.Mutex
 	cleaned int
 	cleanup func(context.Context) error
+	// followed counts the Backgrounds that run; commands is what was started.
+	followed int
+	commands []string
 }
 
 func newFakeCluster() *fakeCluster {
@@ -52,9 +55,28 @@ func (f *fakeCluster) Watch(ctx context.Context, opts k8s.WatchOptions) error {
 	}
 }
 
-func (f *fakeCluster) Background(ctx context.Context) { <-ctx.Done() }
-func (f *fakeCluster) NodePod() rung                  { return f.node }
-func (f *fakeCluster) PodRung(pod string) rung        { return f.pod[pod] }
+func (f *fakeCluster) Background(ctx context.Context) {
+	f.follow(1)
+	<-ctx.Done()
+	f.follow(-1)
+}
+
+func (f *fakeCluster) follow(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.followed += n
+}
+
+func (f *fakeCluster) Command(_ context.Context, n inventory.Node, say func(string), name string, flags []string) (Stream, error) {
+	say("working")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commands = append(f.commands, strings.Join(append([]string{n.Name, name}, flags...), " "))
+	return newProbe(func(*wire.Encoder, *fakeProbe) error { return nil }), nil
+}
+
+func (f *fakeCluster) NodePod() rung           { return f.node }
+func (f *fakeCluster) PodRung(pod string) rung { return f.pod[pod] }
 func (f *fakeCluster) Cleanup(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
