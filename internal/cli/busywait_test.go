@@ -221,7 +221,7 @@ func TestRecordUntilBusy(t *testing.T) {
 		if len(n.Owners) != 1 || n.Owners[0].Title() != "batch/nightly-1-x" || n.Open < 300 || n.OpensPerSecond < 9 || pic.Problem != "" {
 			t.Errorf("%+v", n)
 		}
-		if before := pic.Time.Sub(pic.Started); before < leadTime {
+		if before := pic.Time.Sub(pic.Started); before < recording.LeadTime {
 			t.Errorf("the recording holds %s", before)
 		}
 	})

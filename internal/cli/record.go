@@ -81,13 +81,13 @@ func (o *options) record(ctx context.Context, s *session.Session, src session.So
 		}
 		src = recording.Tee(src, rec.w)
 	} else {
-		held := newLead(src)
+		held := recording.NewLead(src)
 		src = held
 		wait.begin = func() error {
 			if err := rec.begin(); err != nil {
 				return err
 			}
-			return held.begin(rec.w)
+			return held.Begin(rec.w, nil)
 		}
 	}
 	defer func() {

@@ -61,10 +61,12 @@ func (s *Session) build(n *node, note bool) {
 	now := s.now
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
-	n.tidy(now, func(k flowKey) bool {
-		c, _, _ := s.class(n, k.owner, k.dest)
-		return c.Eligible && k.dest.Protocol == snat.TCP
-	})
+	if note {
+		n.tidy(now, func(k flowKey) bool {
+			c, _, _ := s.class(n, k.owner, k.dest)
+			return c.Eligible && k.dest.Protocol == snat.TCP
+		})
+	}
 	n.wake = now.Add(wakeEvery)
 	out := &Node{
 		Name: n.name, InternalIP: info.InternalIP, ProviderID: info.ProviderID, OS: info.OS, Ready: info.Ready,

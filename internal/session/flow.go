@@ -142,13 +142,15 @@ func (w *waiting) roll(now time.Time) {
 	}
 }
 
-// at returns the attempts that wait.
+// at returns the attempts that wait. Looking changes nothing: what is known
+// later does not depend on who has looked.
 func (w *waiting) at(now time.Time) int {
 	if w == nil {
 		return 0
 	}
-	w.roll(now)
-	return int(min(w.was, w.is))
+	then := *w
+	then.roll(now)
+	return int(min(then.was, then.is))
 }
 
 // gauges adds up what the rows say.

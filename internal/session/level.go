@@ -60,15 +60,16 @@ func (l *level) fold(now time.Time) {
 	l.at = now
 }
 
-// level returns what is known now.
+// level returns what is known now. Looking changes nothing.
 func (l *level) level(now time.Time) Level {
 	if l.began.IsZero() {
 		return Level{}
 	}
-	l.fold(now)
-	if l.weight <= 0 {
+	then := *l
+	then.fold(now)
+	if then.weight <= 0 {
 		return Level{Mean: l.value}
 	}
-	mean := l.sum / l.weight
-	return Level{Mean: mean, SD: math.Sqrt(max(l.squares/l.weight-mean*mean, 0)), Over: now.Sub(l.began)}
+	mean := then.sum / then.weight
+	return Level{Mean: mean, SD: math.Sqrt(max(then.squares/then.weight-mean*mean, 0)), Over: now.Sub(l.began)}
 }

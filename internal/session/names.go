@@ -166,15 +166,20 @@ func (n *names) bid(uid string) {
 	n.dropPod(uid)
 	n.gone[uid] = p
 	n.left = append(n.left, uid)
-	// What the node saw of it is a UID, a hash or a container.
-	for _, id := range append([]string{p.ConfigHash}, containerIDs(p)...) {
-		if _, taken := n.alias[id]; id != "" && !taken {
-			n.alias[id] = uid
-		}
-	}
+	n.answer(p)
 	for len(n.left) > maxGonePods {
 		n.forget(n.left[0])
 		n.left = n.left[1:]
+	}
+}
+
+// answer makes a pod that is gone known by what the node saw of it: a hash or
+// a container, unless that is another's.
+func (n *names) answer(p inventory.Pod) {
+	for _, id := range append([]string{p.ConfigHash}, containerIDs(p)...) {
+		if _, taken := n.alias[id]; id != "" && !taken {
+			n.alias[id] = p.UID
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/probe/wire"
 )
 
 // Options are what an operator decides.
@@ -171,18 +172,11 @@ func (s *Session) nodeEvent(n *node, e Event) {
 	switch {
 	case e.State != nil:
 		n.state = *e.State
-		n.state.State = State(clean(string(n.state.State)))
-		n.state.Error, n.state.Progress, n.state.Rung = clean(n.state.Error), clean(n.state.Progress), clean(n.state.Rung)
-		n.state.Scoped = cleanAll(n.state.Scoped)
+		n.state.tidy()
 	case e.Hello != nil:
-		h := *e.Hello
-		h.Collector, h.Kernel, h.Hostname, h.Probe = clean(h.Collector), clean(h.Kernel), clean(h.Hostname), clean(h.Probe)
-		h.Features = slices.Clone(h.Features[:min(len(h.Features), maxTexts)])
-		for i := range h.Features {
-			h.Features[i].Name, h.Features[i].Detail = clean(h.Features[i].Name), clean(h.Features[i].Detail)
-		}
 		st := n.stream(e.PodUID)
-		st.hello, st.collector = &h, h.Collector
+		st.hello = cleanHello(e.Hello)
+		st.collector = st.hello.Collector
 	case e.Tick != nil:
 		if n.since.IsZero() {
 			n.since = e.Time
@@ -371,6 +365,23 @@ func clean(text string) string {
 		}
 	}
 	return sanitize.Text(text)
+}
+
+// tidy makes the words of a state safe to keep.
+func (st *NodeState) tidy() {
+	st.State = State(clean(string(st.State)))
+	st.Error, st.Progress, st.Rung = clean(st.Error), clean(st.Progress), clean(st.Rung)
+	st.Scoped = cleanAll(st.Scoped)
+}
+
+func cleanHello(told *wire.Hello) *wire.Hello {
+	h := *told
+	h.Collector, h.Kernel, h.Hostname, h.Probe = clean(h.Collector), clean(h.Kernel), clean(h.Hostname), clean(h.Probe)
+	h.Features = slices.Clone(h.Features[:min(len(h.Features), maxTexts)])
+	for i := range h.Features {
+		h.Features[i].Name, h.Features[i].Detail = clean(h.Features[i].Name), clean(h.Features[i].Detail)
+	}
+	return &h
 }
 
 func cleanAll(texts []string) []string {

@@ -169,10 +169,15 @@ func (st *stream) owner(n *node, o wire.Owner) {
 		st.refused++
 		return
 	}
-	o.Unit, o.PodUID = clean(o.Unit), clean(o.PodUID)
-	o.ContainerIDs, o.IPs = cleanAll(o.ContainerIDs), addresses(o.IPs)
+	o = cleanOwner(o)
 	st.owners[o.ID] = &o
 	n.remember(st, &o)
+}
+
+func cleanOwner(o wire.Owner) wire.Owner {
+	o.Unit, o.PodUID = clean(o.Unit), clean(o.PodUID)
+	o.ContainerIDs, o.IPs = cleanAll(o.ContainerIDs), addresses(o.IPs)
+	return o
 }
 
 // row takes what a tick says of a destination. over is the time that the

@@ -1,4 +1,4 @@
-package cli
+package recording
 
 import (
 	"context"
@@ -7,74 +7,75 @@ import (
 	"time"
 
 	"github.com/snattop/snattop/internal/session"
-	"github.com/snattop/snattop/internal/session/recording"
 	"github.com/snattop/snattop/probe/wire"
 )
 
 // What a recording that begins with a burst holds of the time before.
 const (
-	// leadTime is how long single events are kept: a little longer than the
+	// LeadTime is how long single events are kept: a little longer than the
 	// longest hold time of a port after a close, Azure Load Balancer's 240 s
 	// (azure-docs load-balancer/*). What was closed by then cools down in the
 	// replay as it did.
-	leadTime = 5 * time.Minute
+	LeadTime = 5 * time.Minute
 	// leadRows bounds the rows in those events, in all: at some 200 bytes each
 	// about 60 MB. Beyond it events are folded sooner.
 	leadRows = 300_000
 )
 
-// lead is a source that keeps what another tells until it is known that a
-// recording is wanted, and records from then on. It holds the newest minutes
-// event by event, and before them only the state that they start from.
-type lead struct {
+// Lead is a source that keeps what another has told of late, so that a
+// recording can begin with what led to the moment in which it is asked for. It
+// holds the newest minutes event by event, and before them only the state that
+// they start from. It is safe for concurrent use.
+type Lead struct {
 	src session.Source
 
 	mu     sync.Mutex
 	before *folded
 	recent []session.Event
 	rows   int
-	w      *recording.Writer
-	failed bool
+	w      *Writer
+	failed func(error)
 }
 
-var _ session.Source = (*lead)(nil)
+var _ session.Source = (*Lead)(nil)
 
-func newLead(src session.Source) *lead { return &lead{src: src, before: newFolded()} }
+// NewLead returns a source that tells what src tells.
+func NewLead(src session.Source) *Lead { return &Lead{src: src, before: newFolded()} }
 
 // Focus implements session.Source.
-func (l *lead) Focus(f session.Focus) { l.src.Focus(f) }
+func (l *Lead) Focus(f session.Focus) { l.src.Focus(f) }
 
 // Run implements session.Source.
-func (l *lead) Run(ctx context.Context, sink session.Sink) error {
+func (l *Lead) Run(ctx context.Context, sink session.Sink) error {
 	return l.src.Run(ctx, leadSink{l, sink})
 }
 
 type leadSink struct {
-	l    *lead
+	l    *Lead
 	sink session.Sink
 }
 
 // Put implements session.Sink.
 func (s leadSink) Put(e session.Event) {
-	if err := s.l.put(e); err != nil {
+	if tell, err := s.l.put(e); err != nil && tell != nil {
+		tell(err)
+	} else if err != nil {
 		text := "the recording has stopped: " + err.Error()
 		s.sink.Put(session.Event{Time: e.Time, Problem: &text})
 	}
 	s.sink.Put(e)
 }
 
-// put keeps or records an event. It returns an error once, the first time that
-// recording fails; Close of the writer tells it as well.
-func (l *lead) put(e session.Event) error {
+// put keeps an event, and records it where that was asked for. It returns an
+// error once, when recording fails, and who is to hear of it; Close of the
+// writer tells it as well.
+func (l *Lead) put(e session.Event) (tell func(error), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.w != nil {
-		err := l.w.Put(e)
-		if l.failed {
-			return nil
+		if err = l.w.Put(e); err != nil {
+			tell, l.w = l.failed, nil
 		}
-		l.failed = err != nil
-		return err
 	}
 	if e.Objects != nil {
 		// The source goes on to sort what it has told.
@@ -85,14 +86,14 @@ func (l *lead) put(e session.Event) error {
 	l.recent = append(l.recent, e)
 	l.rows += rowsOf(&e)
 	n := 0
-	for n < len(l.recent)-1 && (e.Time.Sub(l.recent[n].Time) > leadTime || l.rows > leadRows) {
+	for n < len(l.recent)-1 && (e.Time.Sub(l.recent[n].Time) > LeadTime || l.rows > leadRows) {
 		l.rows -= rowsOf(&l.recent[n])
 		l.before.add(&l.recent[n])
 		l.recent[n] = session.Event{} // to be collected
 		n++
 	}
 	l.recent = l.recent[n:]
-	return nil
+	return tell, err
 }
 
 // rowsOf is how much of the bound an event takes.
@@ -103,16 +104,39 @@ func rowsOf(e *session.Event) int {
 	return 1 + len(e.Tick.Rows) + len(e.Tick.Owners)
 }
 
-// begin writes what was kept, and records from now on.
-func (l *lead) begin(w *recording.Writer) error {
+// Begin writes what was kept, and records from now on, until End or an error.
+// Such an error is told to failed, or as a problem of the session where failed
+// is nil.
+func (l *Lead) Begin(w *Writer, failed func(error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := l.tell(w); err != nil {
+		return err
+	}
+	l.w, l.failed = w, failed
+	return nil
+}
+
+// End records no more. What was recorded is to be closed by who began it.
+func (l *Lead) End() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w = nil
+}
+
+// Tell writes what was kept: the last minutes, and what they start from.
+func (l *Lead) Tell(w *Writer) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tell(w)
+}
+
+func (l *Lead) tell(w *Writer) error {
 	for _, e := range append(l.before.events(), l.recent...) {
 		if err := w.Put(e); err != nil {
 			return err
 		}
 	}
-	l.w, l.before, l.recent = w, nil, nil
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package cli
+package recording
 
 import (
 	"bytes"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/snattop/snattop/internal/session"
-	"github.com/snattop/snattop/internal/session/recording"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/wire"
@@ -122,8 +121,8 @@ func (s toldStory) Run(_ context.Context, sink session.Sink) error {
 	return nil
 }
 
-// seen is what must be the same in a picture and in its replay.
-func seen(pic *session.Snapshot) map[string]any {
+// shown is what must be the same in a picture and in its replay.
+func shown(pic *session.Snapshot) map[string]any {
 	out := map[string]any{"problem": pic.Problem, "context": pic.Cluster.Context, "provider": pic.Cluster.Provider, "time": pic.Time}
 	for _, n := range pic.Nodes {
 		out[n.Name] = fmt.Sprint(n.State, n.Error, n.Rung, n.Collector, n.InternalIP, n.Verdict, n.Ports, n.Open, n.Trying, n.Cooling, n.EstablishedPublic, n.Conntrack, n.Handovers)
@@ -149,14 +148,14 @@ func TestLeadIsReplayed(t *testing.T) {
 				t.Parallel()
 				events := story(seconds)
 				var b bytes.Buffer
-				var w *recording.Writer
-				var held *lead
-				held = newLead(toldStory{events: events, at: len(events) - late - 1, when: func() {
+				var w *Writer
+				var held *Lead
+				held = NewLead(toldStory{events: events, at: len(events) - late - 1, when: func() {
 					var err error
-					if w, err = recording.NewWriter(&b, "test", events[len(events)-late-1].Time); err != nil {
+					if w, err = NewWriter(&b, "test", events[len(events)-late-1].Time); err != nil {
 						t.Error(err)
 					}
-					if err := held.begin(w); err != nil {
+					if err := held.Begin(w, nil); err != nil {
 						t.Error(err)
 					}
 				}})
@@ -172,7 +171,7 @@ func TestLeadIsReplayed(t *testing.T) {
 				if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				p, err := recording.Open(file, 0)
+				p, err := Open(file, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +180,7 @@ func TestLeadIsReplayed(t *testing.T) {
 				if err := then.Run(t.Context(), p); err != nil {
 					t.Fatal(err)
 				}
-				got, want := seen(then.Snapshot()), seen(now.Snapshot())
+				got, want := shown(then.Snapshot()), shown(now.Snapshot())
 				for key := range want {
 					if !reflect.DeepEqual(got[key], want[key]) {
 						t.Errorf("%s:\ngot  %v\nwant %v", key, got[key], want[key])
@@ -203,11 +202,11 @@ func TestLeadIsReplayed(t *testing.T) {
 // What is kept while nothing happens is bounded, in time and in rows.
 func TestLeadIsBounded(t *testing.T) {
 	t.Parallel()
-	l := newLead(nil)
+	l := NewLead(nil)
 	at := leadBegan
 	put := func(e session.Event) {
 		e.Time = at
-		if err := l.put(e); err != nil {
+		if _, err := l.put(e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,7 +214,7 @@ func TestLeadIsBounded(t *testing.T) {
 		at = at.Add(time.Second)
 		put(session.Event{Node: "n1", Tick: &wire.Tick{Full: i == 0}})
 	}
-	if n := len(l.recent); n != int(leadTime/time.Second)+1 || l.rows != n {
+	if n := len(l.recent); n != int(LeadTime/time.Second)+1 || l.rows != n {
 		t.Errorf("%d events of %d rows are kept", n, l.rows)
 	}
 	rows := make([]wire.Row, 10_000)
@@ -288,9 +287,9 @@ func TestFoldIsBounded(t *testing.T) {
 // A source may go on to use what it has told.
 func TestLeadKeepsItsOwn(t *testing.T) {
 	t.Parallel()
-	l := newLead(nil)
+	l := NewLead(nil)
 	ch := inventory.Change{Nodes: []inventory.Node{{Name: "b"}, {Name: "a"}}}
-	if err := l.put(session.Event{Time: leadBegan, Objects: &ch}); err != nil {
+	if _, err := l.put(session.Event{Time: leadBegan, Objects: &ch}); err != nil {
 		t.Fatal(err)
 	}
 	ch.Nodes[0], ch.Nodes[1] = ch.Nodes[1], ch.Nodes[0]
@@ -309,14 +308,14 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errFullDisk }
 func TestLeadOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	events := story(30)
-	var held *lead
-	var w *recording.Writer
-	held = newLead(toldStory{events: events, at: 10, when: func() {
+	var held *Lead
+	var w *Writer
+	held = NewLead(toldStory{events: events, at: 10, when: func() {
 		var err error
-		if w, err = recording.NewWriter(fullDisk{}, "test", leadBegan); err != nil {
+		if w, err = NewWriter(fullDisk{}, "test", leadBegan); err != nil {
 			t.Error(err)
 		}
-		if err := held.begin(w); err != nil && !errors.Is(err, errFullDisk) {
+		if err := held.Begin(w, nil); err != nil && !errors.Is(err, errFullDisk) {
 			t.Error(err)
 		}
 		held.mu.Lock()
