@@ -61,7 +61,7 @@ func applyDefaults(flags *pflag.FlagSet, getenv func(string) string, configFile 
 // is no mistake when another command runs.
 func knownElsewhere(name string) bool {
 	switch name {
-	case "duration", "ips", "nodes", "output", "ports-per-ip", "source", "speed", "surge", "until-busy":
+	case "duration", "ips", "nodes", "output", "page", "ports-per-ip", "size", "source", "speed", "surge", "theme", "until-busy":
 		return true
 	default:
 		return false

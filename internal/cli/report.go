@@ -20,6 +20,7 @@ type reportFlags struct {
 	output, source string
 	duration       time.Duration
 	untilBusy      busyFlag
+	picture        pictureFlags
 }
 
 // How long a report waits before its window begins.
@@ -44,22 +45,28 @@ destination first. Exit codes: 0 healthy, 1 the tool failed, 2 wrong usage,
 With --until-busy it waits for a burst first, on what --node, --namespace and
 --pod select: a pod of a Job or CronJob that opens connections, a pod or a node
 with far more connections or opens a second than while quiet, or a node that
-lacks ports already. No burst in time is exit code 4.`,
+lacks ports already. No burst in time is exit code 4.
+
+-o png and -o svg draw a page of the terminal UI, without a terminal: the nodes,
+or what --node and --pod name, or the --page that is asked for.`,
 		Example: `  snattop report -o json --duration 10s
+  snattop report -o markdown >ticket.md
+  snattop report -o png --page cause --size 140x44 >cause.png
   snattop report -n batch --until-busy          wait up to an hour
   snattop report --node node3 --until-busy=30m`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runReport(cmd.Context(), o, f) },
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&f.output, "output", "o", f.output, "table or json")
+	fs.StringVarP(&f.output, "output", "o", f.output, "table, json, markdown, png or svg")
 	fs.StringVar(&f.source, "source", f.source, "live, local, or a recording's FILE")
 	fs.DurationVar(&f.duration, "duration", f.duration, "how long to measure, from when every node is reached")
 	addBusy(fs, &f.untilBusy, "measure")
+	f.picture.add(fs)
 	return cmd
 }
 
 func runReport(ctx context.Context, o *options, f reportFlags) error {
-	write, err := reportWriter(f.output)
+	write, err := o.reportWriter(f)
 	if err != nil {
 		return err
 	}
@@ -91,7 +98,7 @@ func runReport(ctx context.Context, o *options, f reportFlags) error {
 			return cannotTell(errors.New(pic.Problem))
 		}
 	}
-	if err := write(o.streams.Out, r); err != nil {
+	if err := write(pic, r); err != nil {
 		return err
 	}
 	if code := verdictCode(r); code != ExitHealthy {
@@ -100,14 +107,30 @@ func runReport(ctx context.Context, o *options, f reportFlags) error {
 	return nil
 }
 
-func reportWriter(output string) (func(io.Writer, *report.Report) error, error) {
-	switch output {
+// reportWriter returns what writes a document to standard output.
+func (o *options) reportWriter(f reportFlags) (func(*session.Snapshot, *report.Report) error, error) {
+	document := func(write func(io.Writer, *report.Report) error) func(*session.Snapshot, *report.Report) error {
+		return func(_ *session.Snapshot, r *report.Report) error { return write(o.streams.Out, r) }
+	}
+	if err := f.picture.check(); err != nil {
+		return nil, err
+	}
+	switch f.output {
 	case "json":
-		return report.JSON, nil
+		return document(report.JSON), nil
 	case "table":
-		return report.Table, nil
+		return document(report.Table), nil
+	case "markdown":
+		return document(report.Markdown), nil
+	case "png":
+		if o.streams.OutTerminal {
+			return nil, usage("-o png writes a picture, which is nothing for a terminal: send it to a file, '>snattop.png'")
+		}
+		return o.pictureWriter(f), nil
+	case "svg":
+		return o.pictureWriter(f), nil
 	default:
-		return nil, usage("-o %q: use table or json", output)
+		return nil, usage("-o %q: use table, json, markdown, png or svg", f.output)
 	}
 }
 

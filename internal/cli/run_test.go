@@ -109,7 +109,7 @@ func TestUsage(t *testing.T) {
 		{"report --duration 0", []string{"--duration"}},
 		{"report --duration 0s", []string{"--duration", "1s"}},
 		{"report --duration 2h", []string{"--duration", "1h"}},
-		{"report -o png", []string{"png", "json"}},
+		{"report -o pdf", []string{"pdf", "json"}},
 		{"report -o ''", []string{"-o"}},
 		{"report --collector crystal-ball", []string{"--collector", "crystal-ball", "auto, ebpf, diag, procfs or tcptracer"}},
 		{"report --own-egress /checkout", []string{"--own-egress", "NAMESPACE/POD"}},

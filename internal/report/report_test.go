@@ -324,6 +324,7 @@ func TestWriterFails(t *testing.T) {
 	for name, write := range map[string]func(*writer) error{
 		"json":  func(w *writer) error { return report.JSON(w, build(report.Filter{})) },
 		"table": func(w *writer) error { return report.Table(w, build(report.Filter{})) },
+		"page":  func(w *writer) error { return report.Markdown(w, build(report.Filter{})) },
 	} {
 		var w writer
 		if err := write(&w); !errors.Is(err, errPipe) || w.took != 1 {

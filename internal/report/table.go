@@ -72,24 +72,33 @@ func pods(t io.Writer, r *Report) {
 func destinations(t io.Writer, r *Report) {
 	fmt.Fprintln(t, "DESTINATION\tNAME\tPOD\tCOUNTS?\tESTABLISHED\tTRYING\tCOOLING\tNEW/S\tFAIL/S\tRST/S\tSYN-R/S\tLIFE p50\tPROCESS")
 	for _, d := range r.Destinations[:min(len(r.Destinations), tableRows)] {
-		counts := "yes"
-		if !d.Eligible {
-			counts = d.WhyNot
-		}
-		process := "–"
-		if len(d.Processes) > 0 {
-			p := d.Processes[0]
-			process = fmt.Sprintf("%s (%d)", ansi.Truncate(cmp.Or(p.Command, "unknown"), commandWidth, "…"), p.PID)
-			if n := len(d.Processes) - 1; n > 0 {
-				process += fmt.Sprintf(" and %d more", n)
-			}
-		}
 		fmt.Fprintf(t, "%s %s\t%s\t%s\t%s\t%d\t%s\t%d\t%.1f\t%s\t%s\t%s\t%s\t%s\n", address(d), d.Protocol, cmp.Or(d.Name, "–"),
-			podName(d.Namespace, d.Pod), counts, d.Established, number(d.SynSent), d.Cooling, d.OpensPerSecond, rate(d.FailedPerSecond),
-			rate(d.Resets), rate(d.SynRetransmits), medianLife(d.Life), process)
+			podName(d.Namespace, d.Pod), counts(&d), d.Established, number(d.SynSent), d.Cooling, d.OpensPerSecond, rate(d.FailedPerSecond),
+			rate(d.Resets), rate(d.SynRetransmits), medianLife(d.Life), holder(&d))
 	}
 	more(t, len(r.Destinations))
 	fmt.Fprintln(t)
+}
+
+// counts says whether a destination takes ports, or why not.
+func counts(d *Destination) string {
+	if d.Eligible {
+		return "yes"
+	}
+	return d.WhyNot
+}
+
+// holder names the process with the most connections to a destination.
+func holder(d *Destination) string {
+	if len(d.Processes) == 0 {
+		return "–"
+	}
+	p := d.Processes[0]
+	text := fmt.Sprintf("%s (%d)", ansi.Truncate(cmp.Or(p.Command, "unknown"), commandWidth, "…"), p.PID)
+	if n := len(d.Processes) - 1; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 // finding writes a conclusion; of a cause also the first thing to do and the

@@ -5,6 +5,7 @@
 package theme
 
 import (
+	"image/color"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -97,6 +98,15 @@ func New(dark, noColor bool) *Theme {
 		Notice:          NewStyle(fg("#945B00", "#F2B84B").Bold(true)),
 		Rule:            NewStyle(fg("#C4CAD3", "#4A5260")),
 	}
+}
+
+// Paper returns the colours that a picture of the screen stands on: those that
+// a terminal with a dark or a light background would fill in by itself.
+func Paper(dark bool) (ink, ground color.RGBA) {
+	if dark {
+		return color.RGBA{R: 0xd7, G: 0xdc, B: 0xe3, A: 0xff}, color.RGBA{R: 0x12, G: 0x16, B: 0x1c, A: 0xff}
+	}
+	return color.RGBA{R: 0x1f, G: 0x24, B: 0x2c, A: 0xff}, color.RGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
 }
 
 // Verdict returns the mark, the word and the look of a verdict. Marks differ

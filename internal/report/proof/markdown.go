@@ -4,51 +4,31 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strings"
+
+	"github.com/snattop/snattop/internal/report/markdown"
 )
 
 // Markdown writes the comparison for a ticket.
 func Markdown(w io.Writer, c *Comparison) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "**%s**\n\n", escape(c.Sentence))
+	fmt.Fprintf(&b, "**%s**\n\n", markdown.Escape(c.Sentence))
 	for _, line := range c.about() {
-		fmt.Fprintf(&b, "- %s\n", escape(line))
+		fmt.Fprintf(&b, "- %s\n", markdown.Escape(line))
 	}
 	for _, caution := range c.Cautions {
-		fmt.Fprintf(&b, "- Check: %s\n", escape(caution.line()))
+		fmt.Fprintf(&b, "- Check: %s\n", markdown.Escape(caution.line()))
 	}
 	for _, g := range c.grids() {
 		if g.total == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n|%s\n", g.heading, line(g.columns), strings.Repeat(" --- |", len(g.columns)))
+		fmt.Fprintf(&b, "\n### %s\n\n%s", g.heading, markdown.Head(g.columns...))
 		for _, row := range g.rows {
-			fmt.Fprintln(&b, line(row))
+			b.WriteString(markdown.Row(row...))
 		}
 		if more := g.more(); more != "" {
 			fmt.Fprintf(&b, "\n%s\n", more)
 		}
 	}
 	return write(w, b.Bytes())
-}
-
-func line(cells []string) string {
-	out := "|"
-	for _, c := range cells {
-		out += " " + escape(c) + " |"
-	}
-	return out
-}
-
-// escape keeps names from being read as Markdown or HTML (CommonMark 0.31,
-// "Backslash escapes"): what a cluster calls its pods is not ours.
-func escape(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune("\\`*_[]<>|~&", r) && r < 0x80 {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
