@@ -19,6 +19,9 @@ const endGrace = 2 * time.Second
 // on stderr when it fails. It returns the exit code: 0 when the leash or the
 // deadline ended it, 1 on failure, 2 on wrong usage.
 func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == ExamineCommand {
+		return exitCode(examineMain(ctx, args[1:], stdin, stdout, stderr), stderr)
+	}
 	cfg, err := parseFlags(version, args, stderr)
 	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -32,6 +35,20 @@ func Main(ctx context.Context, version string, args []string, stdin io.Reader, s
 		return 1
 	}
 	return 0
+}
+
+// exitCode says what a command's error means to whoever started it.
+func exitCode(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
+		return 2
+	default:
+		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
+		return 1
+	}
 }
 
 func parseFlags(version string, args []string, stderr io.Writer) (Config, error) {

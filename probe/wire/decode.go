@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/snattop/snattop/probe/facts"
 )
 
 // Message is one decoded frame; exactly one field is set.
@@ -17,6 +19,7 @@ type Message struct {
 	Tick    *Tick
 	Bye     *Bye
 	Command *Command
+	Section *facts.Section
 }
 
 // Frame is a frame whose payload has been checked but not parsed.
@@ -138,6 +141,9 @@ func (d *Decoder) next() (Message, error) {
 	case KindCommand:
 		m.Command = new(Command)
 		into = m.Command
+	case KindSection:
+		m.Section = new(facts.Section)
+		into = m.Section
 	default:
 		return Message{}, &Error{Offset: f.Offset, Reason: ErrKind, Detail: fmt.Sprintf("kind %d", f.Kind)}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/snattop/snattop/probe/facts"
 )
 
 // Encoder writes frames. It is not safe for concurrent use. Each frame is one
@@ -40,6 +42,9 @@ func (e *Encoder) Bye(m *Bye) error { return e.encode(KindBye, m) }
 
 // Command writes a controller's wish.
 func (e *Encoder) Command(m *Command) error { return e.encode(KindCommand, m) }
+
+// Section writes one part of what a node told for the runbooks.
+func (e *Encoder) Section(m *facts.Section) error { return e.encode(KindSection, m) }
 
 func (e *Encoder) encode(kind Kind, m any) error {
 	if e.err != nil {

@@ -31,6 +31,8 @@ func encodeMessage(e *Encoder, m Message) error {
 		return e.Tick(m.Tick)
 	case m.Bye != nil:
 		return e.Bye(m.Bye)
+	case m.Section != nil:
+		return e.Section(m.Section)
 	default:
 		return e.Command(m.Command)
 	}

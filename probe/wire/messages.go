@@ -10,12 +10,14 @@ const Version = 1
 type Kind uint8
 
 // Kinds of frames. The probe sends Hello once, then Ticks, then Bye. Its
-// controller sends Commands.
+// controller sends Commands. A probe that examines its node sends Sections,
+// then Bye.
 const (
 	KindHello   Kind = 1
 	KindTick    Kind = 2
 	KindBye     Kind = 3
 	KindCommand Kind = 4
+	KindSection Kind = 5
 )
 
 // Answer is a finding of a feature probe: yes, no, or could not tell.

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/snattop/snattop/probe/facts"
 )
 
 func messages() map[string]Message {
@@ -44,9 +46,13 @@ func messages() map[string]Message {
 		"the zero address":           {Tick: &Tick{Rows: []Row{{ID: 1}}, Owners: []Owner{{ID: 1, IPs: []netip.Addr{{}}}}}},
 		"bye":                        {Bye: &Bye{Reason: "leash"}},
 		"bye, failed":                {Bye: &Bye{Reason: "no collector", Failed: true}},
-		"command of nothing":         {Command: &Command{}},
-		"focus on nothing":           {Command: &Command{Focus: &Focus{}}},
-		"focus":                      {Command: &Command{Focus: &Focus{All: true, Owners: []uint32{1, 2}}, IntervalMillis: -1}},
+		"section of nothing":         {Section: &facts.Section{}},
+		"section": {Section: &facts.Section{
+			Part: "host", Error: "no access", Evidence: []facts.Evidence{{Command: "uname -r", Output: "6.8.0\n"}, {}},
+		}},
+		"command of nothing": {Command: &Command{}},
+		"focus on nothing":   {Command: &Command{Focus: &Focus{}}},
+		"focus":              {Command: &Command{Focus: &Focus{All: true, Owners: []uint32{1, 2}}, IntervalMillis: -1}},
 	}
 }
 
