@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/k8s"
 	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/probe/facts"
 )
@@ -65,6 +67,30 @@ func Once[T any](ctx context.Context, l *Look, key string, fn func(context.Conte
 		return zero, fmt.Errorf("two checks share %q with different meanings", key)
 	}
 	return v, nil
+}
+
+// clusterLimit is how long an API server may take to say who it is, when nobody
+// has asked it before.
+const clusterLimit = 5 * time.Second
+
+// Cluster returns the cluster for requests. It is an error, in one line, when
+// there is none or it does not answer: then every check that needs it says so
+// at once, and those that need no answer go on.
+func (l *Look) Cluster(ctx context.Context) (*k8s.Client, error) {
+	if l.API == nil {
+		return nil, errNoCluster
+	}
+	return Once(ctx, l, "step.cluster", func(ctx context.Context) (*k8s.Client, error) {
+		if l.API.Version != "" {
+			return l.API, nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, clusterLimit)
+		defer cancel()
+		if err := l.API.Connect(ctx); err != nil {
+			return nil, err
+		}
+		return l.API, nil
+	})
 }
 
 // Snapshot measures connections once for all checks.

@@ -13,7 +13,8 @@ import (
 // Patient is what checks look at. What is nil or empty cannot be looked at
 // here; a check that needs it answers Unknown or NotApplicable.
 type Patient struct {
-	// API is the cluster.
+	// API is the cluster. It may be one that does not answer, with its Server
+	// alone known: checks take it from Look.Cluster.
 	API *k8s.Client
 	// Nodes are those that were asked for, by name.
 	Nodes []inventory.Node

@@ -11,6 +11,7 @@ import (
 )
 
 var (
+	errNoCluster  = errors.New("there is no cluster to ask")
 	errNoPicture  = errors.New("connections are not measured here")
 	errNoExaminer = errors.New("nodes cannot be asked here")
 	errNotLinux   = errors.New("the node is not Linux: the checks read the Linux kernel")
