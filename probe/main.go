@@ -18,9 +18,14 @@ const endGrace = 2 * time.Second
 // Main is the probe's program: frames on stdout, commands on stdin, one line
 // on stderr when it fails. It returns the exit code: 0 when the leash or the
 // deadline ended it, 1 on failure, 2 on wrong usage.
+//
+// Where the first argument is ExamineCommand or CaptureCommand, it is that.
 func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == ExamineCommand {
 		return exitCode(examineMain(ctx, args[1:], stdin, stdout, stderr), stderr)
+	}
+	if len(args) > 0 && args[0] == CaptureCommand {
+		return exitCode(captureMain(ctx, version, args[1:], stdin, stdout, stderr), stderr)
 	}
 	cfg, err := parseFlags(version, args, stderr)
 	if err != nil {

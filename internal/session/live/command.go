@@ -17,6 +17,9 @@ import (
 type Stream interface {
 	io.Reader
 	io.Writer
+	// CloseStdin lets go of the leash: the probe ends in good order, and what
+	// it still says can be read.
+	CloseStdin() error
 	// Close closes standard input, waits for the end for at most grace, and
 	// then breaks the connection.
 	Close(grace time.Duration)

@@ -116,7 +116,7 @@ func (f *fakeRung) count() int {
 	return len(f.opens)
 }
 
-// fakeProbe is a conn with a probe in it.
+// fakeProbe is a Stream with a probe in it.
 type fakeProbe struct {
 	out      *io.PipeReader
 	outW     *io.PipeWriter
@@ -160,6 +160,7 @@ func newProbe(script func(enc *wire.Encoder, p *fakeProbe) error) *fakeProbe {
 
 func (p *fakeProbe) Read(b []byte) (int, error)  { return p.out.Read(b) }
 func (p *fakeProbe) Write(b []byte) (int, error) { return p.inW.Write(b) }
+func (p *fakeProbe) CloseStdin() error           { return p.inW.Close() }
 func (p *fakeProbe) Wait() error                 { <-p.done; return p.err }
 func (p *fakeProbe) Close(time.Duration) {
 	p.closed.Do(func() {
