@@ -46,7 +46,7 @@ type options struct {
 	node                          string
 	pods                          []string
 	allowEphemeral                bool
-	logFile                       string
+	logFile, outDir               string
 	noColor                       bool
 
 	log io.Closer
@@ -76,6 +76,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.node, "node", "", "only this node (name or internal IP)")
 	fs.StringArrayVar(&o.pods, "pod", nil, "NAMESPACE/NAME to look into with an ephemeral container where node pods are refused (repeatable)")
 	fs.BoolVar(&o.allowEphemeral, "allow-ephemeral", false, "add ephemeral containers to the pods named by --pod without asking; they cannot be removed")
+	fs.StringVar(&o.outDir, "out-dir", "", "folder that the key S writes tickets into (default: the current one)")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
 	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")
 }

@@ -98,9 +98,11 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string) e
 	s := session.New(opts)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// What led to the moment in which a ticket is asked for belongs to it.
+	held := recording.NewLead(src)
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, src) }()
-	uiErr := app.Run(ctx, s, app.Options{NoColor: o.noColor, Hint: hint})
+	go func() { ended <- s.Run(ctx, held) }()
+	uiErr := app.Run(ctx, s, app.Options{NoColor: o.noColor, Hint: hint, SaveTicket: o.tickets(held, opts.Settings())})
 	cancel()
 	srcErr := o.await(ended)
 	if errors.Is(srcErr, context.Canceled) {

@@ -35,10 +35,10 @@ type Options struct {
 	Theme func(dark, noColor bool) *theme.Theme
 	// NoColor leaves out every colour.
 	NoColor bool
-	// SaveTicket stores the screen (with its styling) as a ticket and returns
-	// where. It runs outside of the UI's own goroutine. When nil, the key
-	// says that it is not available.
-	SaveTicket func(screen string) (path string, err error)
+	// SaveTicket stores what is on the screen as a ticket and says where. It
+	// runs outside of the UI's own goroutine. When nil, the key says that it is
+	// not available.
+	SaveTicket func(Ticket) (saved string, err error)
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
 	// Hint is a sentence for who is new here: shown at the start, in the help
@@ -64,6 +64,8 @@ type Model struct {
 	keys *keys.Map
 
 	theme *theme.Theme
+	// light means that the terminal's background is.
+	light bool
 
 	nodes *nodes.Page
 	pods  *pods.Page
@@ -166,6 +168,7 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
+		m.light = !msg.IsDark()
 		m.setTheme(m.opts.Theme(msg.IsDark(), m.opts.NoColor))
 	case changedMsg:
 		m.look()
@@ -178,6 +181,8 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		return second()
 	case ticketMsg:
 		m.ticketSaved(msg)
+	case pageMsg:
+		return m.pageWritten(msg)
 	case tea.KeyPressMsg:
 		return m.keyPressed(msg)
 	case tea.PasteMsg:

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -214,52 +212,6 @@ func TestPasteGoesToANode(t *testing.T) {
 	wants(t, m, "❶ Node", "aks-np1-vmss000001 is healthy")
 	m.Update(tea.PasteMsg{Content: "\x1b[2J\x1b]0;x\x07evil\u202e" + strings.Repeat("y", 5000)})
 	wants(t, m, "yyy")
-}
-
-func TestCopy(t *testing.T) {
-	t.Parallel()
-	m, _ := start(tuitest.Sick(), 120, 40)
-	cmd := press(m, "y")
-	if got := fmt.Sprint(cmd()); !strings.HasPrefix(got, "NODE "+tuitest.SickNode+"  IP 10.224.0.7  PORTS ~996") {
-		t.Errorf("copied %q", got)
-	}
-	wants(t, m, "Copied")
-	press(m, "x")
-	cmd = press(m, "y")
-	if got := fmt.Sprint(cmd()); !strings.Contains(got, "kubectl --context prod-weu get nodes -o wide | grep -wF 10.224.0.7\n") {
-		t.Errorf("copied %q", got)
-	}
-	m, _ = start(&session.Snapshot{}, 80, 24)
-	if cmd := press(m, "y"); cmd != nil {
-		t.Error("nothing was copied to the clipboard")
-	}
-}
-
-func TestTicket(t *testing.T) {
-	t.Parallel()
-	m, _ := start(tuitest.Sick(), 120, 40)
-	lacks(t, m, "S ticket")
-	press(m, "S")
-	wants(t, m, "Tickets are not available here.")
-
-	var saved string
-	var fail error
-	m.opts.SaveTicket = func(s string) (string, error) { saved = s; return "/tmp/x.md", fail }
-	wants(t, m, "S ticket")
-	first := press(m, "S")
-	wants(t, m, "Saving the ticket …")
-	m.Update(first())
-	wants(t, m, "Ticket saved: /tmp/x.md")
-	if !strings.Contains(saved, "is out of ports") {
-		t.Errorf("the ticket lacks the page: %q", saved)
-	}
-	fail = errors.New("disk full")
-	late := press(m, "S")
-	m.Update(press(m, "S")())
-	wants(t, m, "could not be saved: disk full")
-	fail = nil
-	m.Update(late())
-	wants(t, m, "could not be saved: disk full") // the late answer is to an older wish
 }
 
 func TestOverlaysCloseFirst(t *testing.T) {

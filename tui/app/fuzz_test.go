@@ -39,7 +39,7 @@ func drive(t testing.TB, data []byte) {
 	clock := tuitest.NewClock()
 	all := pictures()
 	v := tuitest.NewView(all[0])
-	m := New(v, Options{Now: clock.Now, NoColor: len(data)%2 == 0, SaveTicket: func(string) (string, error) { return "", errors.New("no\x1b[2J disk") }})
+	m := New(v, Options{Now: clock.Now, NoColor: len(data)%2 == 0, SaveTicket: func(Ticket) (string, error) { return "", errors.New("no\x1b[2J disk") }})
 	fits(t, m)
 	for i := 0; i+1 < len(data) && i < 400; i += 2 {
 		op, arg := data[i], int(data[i+1])

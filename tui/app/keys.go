@@ -18,13 +18,6 @@ type notice struct {
 	bad  bool
 }
 
-// ticketMsg is the answer to a wish for a ticket.
-type ticketMsg struct {
-	number int
-	path   string
-	err    error
-}
-
 // keyPressed gives a key to whom it concerns: first to whatever is typed,
 // then to the root, then to the overlay or the page.
 func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
@@ -48,7 +41,7 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, g.Freeze):
 		m.freeze()
 	case key.Matches(msg, g.Copy):
-		return m.copyRow()
+		return m.copy()
 	case key.Matches(msg, g.Ticket):
 		return m.saveTicket()
 	case key.Matches(msg, g.GoTo):
@@ -95,47 +88,6 @@ func (m *Model) back() {
 	default:
 		m.notice = notice{text: "This is the first page; q quits."}
 	}
-}
-
-func (m *Model) copyRow() tea.Cmd {
-	text := m.current().Copy()
-	if m.overlay == overlayKnow {
-		text = m.current().Know().Text()
-	}
-	if text == "" {
-		m.notice = notice{text: "There is nothing to copy here."}
-		return nil
-	}
-	m.notice = notice{text: "Copied (where the terminal lets programs do so): " + text}
-	return tea.SetClipboard(text)
-}
-
-// saveTicket hands the screen as it is to whoever stores tickets.
-func (m *Model) saveTicket() tea.Cmd {
-	save := m.opts.SaveTicket
-	if save == nil {
-		m.notice = notice{text: "Tickets are not available here."}
-		return nil
-	}
-	screen := m.render()
-	m.saving++
-	number := m.saving
-	m.notice = notice{text: "Saving the ticket …"}
-	return func() tea.Msg {
-		path, err := save(screen)
-		return ticketMsg{number: number, path: path, err: err}
-	}
-}
-
-func (m *Model) ticketSaved(msg ticketMsg) {
-	if msg.number != m.saving {
-		return
-	}
-	if msg.err != nil {
-		m.notice = notice{text: "The ticket could not be saved: " + msg.err.Error(), bad: true}
-		return
-	}
-	m.notice = notice{text: "Ticket saved: " + msg.path}
 }
 
 // mouse hands a click or a turn of the wheel to what is under the pointer.

@@ -46,7 +46,7 @@ func (m *Model) helpGroups() []sheet.Group {
 		groups = append(groups, sheet.Group{Title: title, Bindings: bindings})
 	}
 	everywhere := sheet.Group{Title: "Everywhere"}
-	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Freeze, g.Know, g.Copy)
+	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Freeze, g.Know, m.copyKey())
 	if m.opts.SaveTicket != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Ticket)
 	}

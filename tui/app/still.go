@@ -33,6 +33,7 @@ func StillPages() []string { return []string{"nodes", "pods", "connections", "ca
 func Draw(s *session.Snapshot, opts Options, still Still) (string, error) {
 	opts.Now = func() time.Time { return s.Time }
 	m := New(stillView{s}, opts)
+	m.light = still.Light
 	m.setTheme(m.opts.Theme(!still.Light, opts.NoColor))
 	m.width, m.height = still.Width, still.Height
 	m.layout()

@@ -172,7 +172,7 @@ func (m *Model) keyLine() string {
 	if m.overlay != overlayNone {
 		bindings = m.sheet.ShortHelp()
 		if m.overlay == overlayKnow {
-			bindings = append(bindings, m.keys.Global.Copy)
+			bindings = append(bindings, m.copyKey())
 		}
 	}
 	if m.opts.SaveTicket != nil {

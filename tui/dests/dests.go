@@ -329,12 +329,13 @@ func (p *Page) Rows() (shown, total int, fuzzy bool) {
 	return shown, total, p.dests.Fuzzy()
 }
 
-// Copy is the selected row of the pane that has the keys.
+// Copy is the selected process, with the whole of its command, while the
+// processes have the keys.
 func (p *Page) Copy() string {
 	if p.right {
 		return p.procs.RowText()
 	}
-	return p.dests.RowText()
+	return ""
 }
 
 // Know answers for the selected destination, else for the pod or the node.

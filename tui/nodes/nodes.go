@@ -100,8 +100,8 @@ func (p *Page) Rows() (shown, total int, fuzzy bool) {
 	return shown, total, p.table.Fuzzy()
 }
 
-// Copy is the selected row as text.
-func (p *Page) Copy() string { return p.table.RowText() }
+// Copy leaves it to the page as a whole.
+func (p *Page) Copy() string { return "" }
 
 // Know answers for the selected node.
 func (p *Page) Know() evidence.Sheet {

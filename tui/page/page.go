@@ -35,7 +35,8 @@ type Page interface {
 	// Rows returns how many rows are shown, how many there are, and whether
 	// the filter matched loosely only.
 	Rows() (shown, total int, fuzzy bool)
-	// Copy is the selected row as text.
+	// Copy is what is copied of the row under the cursor; empty where the page
+	// is copied as Markdown, or nothing is.
 	Copy() string
 	// Know says how the numbers of the selected row are known.
 	Know() evidence.Sheet

@@ -4,6 +4,7 @@
 package proof
 
 import (
+	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -150,12 +151,17 @@ func (p *Page) Rows() (shown, total int, fuzzy bool) {
 	return shown, total, p.table.Fuzzy()
 }
 
-// Copy is the selected row as text, after the sentence of the whole.
+// Copy is the comparison as Markdown.
 func (p *Page) Copy() string {
-	if p.selected() == nil {
+	c := p.compare()
+	if c == nil {
 		return ""
 	}
-	return p.compare().Sentence + " · " + p.table.RowText()
+	var b strings.Builder
+	if err := proof.Markdown(&b, c); err != nil {
+		return "" // not reached: a builder takes everything
+	}
+	return b.String()
 }
 
 // Crumbs is the way to the page.

@@ -196,7 +196,7 @@ func TestKnow(t *testing.T) {
 			t.Errorf("too wide: %q", l)
 		}
 	}
-	if !strings.Contains(p.Copy(), "BASELINE ≥ 1,024  NOW ~190") || !strings.HasPrefix(p.Copy(), "less, beyond noise") {
+	if !strings.Contains(p.Copy(), "| "+tuitest.SickNode+" | ≥ 1,024 | \\~190 |") || !strings.HasPrefix(p.Copy(), "**less, beyond noise") {
 		t.Errorf("copied %q", p.Copy())
 	}
 }

@@ -20,6 +20,8 @@ type streamKey struct{ node, pod string }
 // will do.
 type folded struct {
 	cluster, problem, cloud *session.Event
+	// settings are all that were told, each in addition to those before.
+	settings []session.Event
 	// objects is the newest event that told some.
 	objects   *session.Event
 	nodes     map[string]inventory.Node
@@ -41,6 +43,10 @@ func newFolded() *folded {
 func (f *folded) add(e *session.Event) {
 	one := *e
 	switch {
+	case e.Settings != nil:
+		if len(f.settings) < foldSettings {
+			f.settings = append(f.settings, one)
+		}
 	case e.Cluster != nil:
 		f.cluster = &one
 	case e.Problem != nil:
@@ -102,7 +108,7 @@ func merge[T any](into map[string]T, gone []string, list []T, key func(T) string
 // events tells the state: what names the whole, then objects, then nodes with
 // their streams, each at the time of the newest event that it is made of.
 func (f *folded) events() []session.Event {
-	var out []session.Event
+	out := slices.Clone(f.settings)
 	for _, e := range []*session.Event{f.cluster, f.problem, f.cloud} {
 		if e != nil {
 			out = append(out, *e)

@@ -110,7 +110,7 @@ func rowsOf(e *session.Event) int {
 func (l *Lead) Begin(w *Writer, failed func(error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.tell(w); err != nil {
+	if err := tell(append(l.before.events(), l.recent...), w); err != nil {
 		return err
 	}
 	l.w, l.failed = w, failed
@@ -124,15 +124,17 @@ func (l *Lead) End() {
 	l.w = nil
 }
 
-// Tell writes what was kept: the last minutes, and what they start from.
+// Tell writes what was kept: the last minutes, and what they start from. The
+// source goes on meanwhile.
 func (l *Lead) Tell(w *Writer) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.tell(w)
+	kept := append(l.before.events(), l.recent...)
+	l.mu.Unlock()
+	return tell(kept, w)
 }
 
-func (l *Lead) tell(w *Writer) error {
-	for _, e := range append(l.before.events(), l.recent...) {
+func tell(events []session.Event, w *Writer) error {
+	for _, e := range events {
 		if err := w.Put(e); err != nil {
 			return err
 		}
@@ -145,6 +147,8 @@ const (
 	foldRows    = 100_000
 	foldOwners  = 20_000
 	foldStreams = 20_000
+	// foldSettings bounds the events that told settings.
+	foldSettings = 1000
 	// foldMarks bounds the starts and hand-overs of one stream.
 	foldMarks = 32
 )

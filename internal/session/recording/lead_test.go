@@ -343,3 +343,36 @@ func TestLeadOnAFullDisk(t *testing.T) {
 type sunk []session.Event
 
 func (s *sunk) Put(e session.Event) { *s = append(*s, e) }
+
+// Settings that a source tells hold from the first event on, however long ago
+// they were told.
+func TestLeadKeepsSettings(t *testing.T) {
+	t.Parallel()
+	held := NewLead(nil)
+	put := func(e session.Event) {
+		t.Helper()
+		if _, err := held.put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(session.Event{Settings: &session.Settings{SNATPorts: 77}})
+	put(session.Event{Time: leadBegan, Cluster: &session.ClusterInfo{Context: "prod"}})
+	put(session.Event{Time: leadBegan, Objects: &inventory.Change{Nodes: []inventory.Node{{Name: "n1"}}}})
+	put(session.Event{Time: leadBegan.Add(time.Hour), Cluster: &session.ClusterInfo{Context: "prod"}})
+	var b bytes.Buffer
+	w, err := NewWriter(&b, "test", leadBegan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(held.Tell(w), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	if e, err := r.next(); err != nil || e.Settings == nil || e.Settings.SNATPorts != 77 {
+		t.Errorf("it begins with %+v: %v", e, err)
+	}
+}
