@@ -18,7 +18,6 @@ import (
 
 	"github.com/snattop/snattop/internal/runbook/step"
 	"github.com/snattop/snattop/k8s"
-	"github.com/snattop/snattop/k8s/inventory"
 )
 
 var noon = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
@@ -42,9 +41,9 @@ func deployment(name string, replicas int32) *appsv1.Deployment {
 	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace}, Spec: appsv1.DeploymentSpec{Replicas: &replicas}}
 }
 
-func ask(t *testing.T, set *fake.Clientset, nodes ...inventory.Node) []string {
+func ask(t *testing.T, set *fake.Clientset, server string) []string {
 	t.Helper()
-	p := step.Patient{API: &k8s.Client{Clientset: set, Version: "v1.36.3"}, Nodes: nodes, Now: func() time.Time { return noon }}
+	p := step.Patient{API: &k8s.Client{Clientset: set, Version: "v1.36.3", Server: server}, Now: func() time.Time { return noon }}
 	steps := step.Run(t.Context(), []step.Book{{Checks: []step.Check{{ID: "x.agents", Run: Check}}}}, p, nil)
 	var out []string
 	for _, s := range steps {
@@ -61,49 +60,48 @@ func ask(t *testing.T, set *fake.Clientset, nodes ...inventory.Node) []string {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	aks := inventory.Node{Name: "n", ProviderID: "azure:///subscriptions/x", Labels: map[string]string{inventory.LabelAzureCluster: "MC_x"}}
 	tests := []struct {
 		name    string
 		objects []runtime.Object
-		nodes   []inventory.Node
+		server  string
 		want    []string
 	}{
-		{"two that run", []runtime.Object{deployment("konnectivity-agent", 2), pod("a", "node1", nil), pod("b", "node2", nil)}, nil, []string{
+		{"two that run", []runtime.Object{deployment("konnectivity-agent", 2), pod("a", "node1", nil), pod("b", "node2", nil)}, "", []string{
 			"pod/kube-system/a ok: konnectivity-agent runs on node1, 0 restarts", "pod/kube-system/b ok: konnectivity-agent runs on node2, 0 restarts",
 		}},
-		{"no tunnel", []runtime.Object{pod("other", "node1", func(p *corev1.Pod) { p.Labels = map[string]string{"app": "konnectivity-agent-autoscaler"} })}, nil,
+		{"no tunnel", []runtime.Object{pod("other", "node1", func(p *corev1.Pod) { p.Labels = map[string]string{"app": "konnectivity-agent-autoscaler"} })}, "",
 			[]string{"cluster not-applicable: no konnectivity-agent, tunnelfront or aks-link: this control plane reaches its nodes without a tunnel"}},
-		{"none on AKS", nil, []inventory.Node{aks}, []string{"cluster problem: an AKS cluster without a tunnel agent: the control plane cannot reach its nodes"}},
-		{"scaled to zero", []runtime.Object{deployment("konnectivity-agent", 0)}, nil,
+		{"none on AKS", nil, "https://c-dns-1.hcp.westeurope.azmk8s.io:443", []string{"cluster problem: an AKS cluster without a tunnel agent: the control plane cannot reach its nodes"}},
+		{"scaled to zero", []runtime.Object{deployment("konnectivity-agent", 0)}, "",
 			[]string{"deployment/kube-system/konnectivity-agent problem: the tunnel's agents are scaled to zero: nothing connects the nodes with the control plane"}},
-		{"no pods made", []runtime.Object{deployment("konnectivity-agent", 2)}, nil, []string{"cluster problem: the cluster wants tunnel agents and has no pod of them"}},
+		{"no pods made", []runtime.Object{deployment("konnectivity-agent", 2)}, "", []string{"cluster problem: the cluster wants tunnel agents and has no pod of them"}},
 		{"crash loop", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) {
 			p.Status.Conditions[0].Status = corev1.ConditionFalse
 			p.Status.ContainerStatuses[0].RestartCount = 7
 			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off 5m0s"}}
-		})}, nil, []string{"pod/kube-system/a problem: konnectivity-agent on node1 does not run: CrashLoopBackOff: back-off 5m0s (7 restarts)"}},
+		})}, "", []string{"pod/kube-system/a problem: konnectivity-agent on node1 does not run: CrashLoopBackOff: back-off 5m0s (7 restarts)"}},
 		{"between two crashes", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) {
 			p.Status.ContainerStatuses[0].RestartCount = 3
 			p.Status.ContainerStatuses[0].LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(noon.Add(-20 * time.Second))}}
-		})}, nil, []string{"pod/kube-system/a problem: konnectivity-agent on node1 runs now, and has crashed 3 times, last 20s ago"}},
+		})}, "", []string{"pod/kube-system/a problem: konnectivity-agent on node1 runs now, and has crashed 3 times, last 20s ago"}},
 		{"old restarts", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) {
 			p.Status.ContainerStatuses[0].RestartCount = 30
 			p.Status.ContainerStatuses[0].LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(noon.Add(-time.Hour))}}
-		})}, nil, []string{"pod/kube-system/a ok: konnectivity-agent runs on node1, 30 restarts"}},
+		})}, "", []string{"pod/kube-system/a ok: konnectivity-agent runs on node1, 30 restarts"}},
 		{"no place", []runtime.Object{pod("a", "", func(p *corev1.Pod) {
 			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes"}}}
-		})}, nil, []string{"pod/kube-system/a problem: konnectivity-agent on no node does not run: Unschedulable: 0/3 nodes (0 restarts)"}},
-		{"not ready", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse })}, nil,
+		})}, "", []string{"pod/kube-system/a problem: konnectivity-agent on no node does not run: Unschedulable: 0/3 nodes (0 restarts)"}},
+		{"not ready", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse })}, "",
 			[]string{"pod/kube-system/a problem: konnectivity-agent on node1 runs but is not ready"}},
 		{"being deleted", []runtime.Object{pod("a", "node1", func(p *corev1.Pod) {
 			p.DeletionTimestamp = &metav1.Time{Time: noon}
 			p.Finalizers = []string{"x/y"}
-		}), pod("b", "node1", nil)}, nil, []string{"pod/kube-system/b ok: konnectivity-agent runs on node1, 0 restarts"}},
+		}), pod("b", "node1", nil)}, "", []string{"pod/kube-system/b ok: konnectivity-agent runs on node1, 0 restarts"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := ask(t, fake.NewClientset(tt.objects...), tt.nodes...); !slices.Equal(got, tt.want) {
+			if got := ask(t, fake.NewClientset(tt.objects...), tt.server); !slices.Equal(got, tt.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
 		})
@@ -116,7 +114,7 @@ func TestCheckWithoutRights(t *testing.T) {
 	set.PrependReactor("list", "pods", func(k8stesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New(`User "jane" cannot list resource "pods" in API group "" in the namespace "kube-system"`))
 	})
-	got := ask(t, set)
+	got := ask(t, set, "")
 	if len(got) != 1 || !strings.HasPrefix(got[0], "cluster unknown: ") || !strings.Contains(got[0], `ask for the verb "list" on "pods" in namespace kube-system`) {
 		t.Errorf("got %q", got)
 	}

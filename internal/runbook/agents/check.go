@@ -3,6 +3,7 @@ package agents
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -67,10 +68,18 @@ func Check(ctx context.Context, l *step.Look, found func(step.Step)) {
 	found(s)
 }
 
-// managed reports whether a cluster must have agents: every AKS cluster has.
+// managed reports whether a cluster must have agents: every AKS cluster has,
+// and is known by the name of its API server.
+//
+// Source: AKS, "Outbound network and FQDN rules"; Azure Government and Azure
+// operated by 21Vianet, the same.
 func managed(l *step.Look) bool {
-	for _, n := range l.Nodes {
-		if strings.HasPrefix(n.ProviderID, "azure://") && n.Labels["kubernetes.azure.com/cluster"] != "" {
+	u, err := url.Parse(l.API.Server)
+	if err != nil {
+		return false
+	}
+	for _, domain := range []string{".azmk8s.io", ".cx.aks.containerservice.azure.us", ".cx.prod.service.azk8s.cn"} {
+		if strings.HasSuffix(strings.ToLower(u.Hostname()), domain) {
 			return true
 		}
 	}
