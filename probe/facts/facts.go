@@ -16,6 +16,11 @@ type Part string
 type Ask struct {
 	// Parts are wanted, each once, in any order.
 	Parts []Part `cbor:"1,keyasint,omitempty"`
+	// Reach are the names and ports of PartReach, at most MaxReach of them.
+	// ReachKubelet adds the API server as the node's kubelet names it, with
+	// every offer of ALPN.
+	Reach        []ReachTarget `cbor:"10,keyasint,omitempty"`
+	ReachKubelet bool          `cbor:"11,keyasint,omitempty"`
 }
 
 // Wants reports whether a part is asked for.
@@ -29,6 +34,7 @@ func (a Ask) With(b Ask) Ask {
 			out.Parts = append(out.Parts, p)
 		}
 	}
+	a.withReach(b, &out)
 	return out
 }
 
@@ -41,6 +47,9 @@ type Section struct {
 	// Evidence is what an operator would have typed on the node, and what it
 	// printed.
 	Evidence []Evidence `cbor:"3,keyasint,omitempty"`
+	// Reach is PartReach, one for each target, and Load is PartLoad.
+	Reach []Reached `cbor:"10,keyasint,omitempty"`
+	Load  *Load     `cbor:"11,keyasint,omitempty"`
 }
 
 // Evidence is a command and what it printed.
@@ -67,6 +76,8 @@ func (s *Section) Bound() {
 		e := &s.Evidence[i]
 		e.Command, e.Output = cut(e.Command, MaxOutput), cut(e.Output, MaxOutput)
 	}
+	s.boundReach()
+	s.Load.bound()
 }
 
 // cut shortens a text to at most n bytes of valid UTF-8, and marks that it did.
