@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+
+	"github.com/snattop/snattop/probe/netns"
 )
 
 // lookAhead reads every other namespace on a second thread while the first
@@ -17,7 +19,7 @@ import (
 // things to do, so there are never more than two, and one where we may use only
 // one processor.
 type lookAhead struct {
-	thread *nsThread
+	thread *netns.Thread
 	diag   *diagCollector
 	// claimed are the namespaces that it reads, in the order of found.
 	claimed []*namespace
@@ -55,7 +57,7 @@ const (
 var errTooManyAhead = errors.New("too many sockets to keep them")
 
 func newLookAhead() *lookAhead {
-	return &lookAhead{thread: newNSThread(), diag: newDiagCollector()}
+	return &lookAhead{thread: netns.NewThread(), diag: newDiagCollector()}
 }
 
 // start begins to read namespaces.
@@ -81,7 +83,7 @@ func (l *lookAhead) start(ctx context.Context, with *diagCollector, claims []cla
 
 func (l *lookAhead) read(ctx context.Context, c claim) foundAhead {
 	f := foundAhead{ports: c.ports}
-	f.err = l.thread.do(ctx, place{path: c.ns.path, inode: c.ns.inode}, func() error {
+	f.err = l.thread.Do(ctx, netns.Place{Path: c.ns.path, Inode: c.ns.inode}, func() error {
 		if c.addresses {
 			f.addrs, _ = listAddresses() // none: they stay due
 		}
@@ -135,7 +137,7 @@ func (l *lookAhead) close() {
 		return
 	}
 	l.drop()
-	l.thread.close()
+	l.thread.Close()
 }
 
 // readAhead shares the namespaces of a snapshot with the second thread, if that

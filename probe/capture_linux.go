@@ -14,11 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snattop/snattop/probe/capture"
+	"github.com/snattop/snattop/probe/netns"
+	"github.com/snattop/snattop/probe/plain"
 )
 
 // spot is where a capture takes place.
 type spot struct {
-	at     place
+	at     netns.Place
 	link   netLink
 	within string
 	notes  []string
@@ -31,14 +33,14 @@ func openCapture(ctx context.Context, cfg CaptureConfig) (func(context.Context, 
 	if err != nil {
 		return nil, err
 	}
-	defer f.s.thread.close()
+	defer f.s.thread.Close()
 	where, err := f.find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	host, _ := os.Hostname() // a name for people; empty says nothing
 	start := capture.Start{
-		Probe: cfg.Version, Hostname: printable(host), Kernel: kernelRelease(),
+		Probe: cfg.Version, Hostname: plain.Line(host), Kernel: kernelRelease(),
 		Interface: where.link.name, Within: where.within, Link: linkOf(where.link.hardware),
 		Snaplen: cfg.Snaplen, Notes: where.notes, UnixNanos: time.Now().UnixNano(),
 	}
@@ -46,7 +48,7 @@ func openCapture(ctx context.Context, cfg CaptureConfig) (func(context.Context, 
 		start.Notes = append(start.Notes, where.link.name+" has no Ethernet header: its IP packets are captured, nothing else")
 	}
 	var ring *capture.Ring
-	err = f.s.thread.do(ctx, where.at, func() (err error) {
+	err = f.s.thread.Do(ctx, where.at, func() (err error) {
 		ring, err = capture.Open(where.link.index, f.cfg.Filter, start)
 		return err
 	})
@@ -81,23 +83,23 @@ func newFinder(cfg CaptureConfig) (*finder, error) {
 		cfg: Config{Proc: cfg.Proc, HostRoot: cfg.HostRoot}, list: newProcessList(cfg.Proc), nsIDs: make(map[uint64]uint32),
 	}
 	var err error
-	if s.selfNS, err = nsInode("/proc/self/ns/net"); err != nil {
+	if s.selfNS, err = netns.Inode("/proc/self/ns/net"); err != nil {
 		return nil, fmt.Errorf("finding our own network namespace: %w", err)
 	}
 	s.hostNS = s.selfNS
-	if ino, err := nsInode(s.door(1)); err == nil {
+	if ino, err := netns.Inode(s.door(1)); err == nil {
 		s.hostNS = ino
 	}
-	s.thread = newNSThread()
+	s.thread = netns.NewThread()
 	return &finder{cfg: cfg, s: s}, nil
 }
 
 // node is where the node's own namespace is.
-func (f *finder) node() place {
+func (f *finder) node() netns.Place {
 	if f.s.hostNS == f.s.selfNS {
-		return place{}
+		return netns.Place{}
 	}
-	return place{path: f.s.door(1), inode: f.s.hostNS}
+	return netns.Place{Path: f.s.door(1), Inode: f.s.hostNS}
 }
 
 func (f *finder) find(ctx context.Context) (spot, error) {
@@ -111,7 +113,7 @@ func (f *finder) find(ctx context.Context) (spot, error) {
 	case ns.host:
 		return f.onHost(ctx)
 	}
-	inside, err := f.pick(ctx, place{path: ns.path, inode: ns.inode}, "the pod")
+	inside, err := f.pick(ctx, netns.Place{Path: ns.path, Inode: ns.inode}, "the pod")
 	if err != nil || f.cfg.Inside {
 		return inside, err
 	}
@@ -119,9 +121,9 @@ func (f *finder) find(ctx context.Context) (spot, error) {
 }
 
 // pick chooses the interface in a namespace.
-func (f *finder) pick(ctx context.Context, at place, within string) (spot, error) {
+func (f *finder) pick(ctx context.Context, at netns.Place, within string) (spot, error) {
 	out := spot{at: at, within: within}
-	err := f.s.thread.do(ctx, at, func() (err error) {
+	err := f.s.thread.Do(ctx, at, func() (err error) {
 		out.link, err = pickLink(f.cfg.Interface)
 		return err
 	})
@@ -184,7 +186,7 @@ func (f *finder) holds(ctx context.Context, ns *namespace) bool {
 		return false
 	}
 	var has localAddrs
-	err := f.s.thread.do(ctx, place{path: ns.path, inode: ns.inode}, func() (err error) {
+	err := f.s.thread.Do(ctx, netns.Place{Path: ns.path, Inode: ns.inode}, func() (err error) {
 		has, err = listAddresses()
 		return err
 	})
@@ -201,14 +203,14 @@ func (f *finder) outerEnd(ctx context.Context, inside spot) (spot, error) {
 		inside.notes = append(inside.notes, fmt.Sprintf("%s of the pod is a %s interface, which has no end on the node: it is captured inside the pod", inside.link.name, kind))
 		return inside, nil
 	}
-	pod, err := os.Open(inside.at.path)
+	pod, err := os.Open(inside.at.Path)
 	if err != nil {
 		return spot{}, fmt.Errorf("opening the pod's network namespace: %w", err)
 	}
 	defer func() { _ = pod.Close() }()
 	out := spot{at: f.node(), within: "the node"}
 	found := false
-	err = f.s.thread.do(ctx, out.at, func() error {
+	err = f.s.thread.Do(ctx, out.at, func() error {
 		links, err := listLinks()
 		if err != nil {
 			return err

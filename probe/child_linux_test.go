@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/netns"
 )
 
 // childEnv makes the test binary a process that opens sockets as it is told.
@@ -126,7 +128,7 @@ func newChild(t testing.TB) *child {
 		_ = c.cmd.Wait() // a test may have waited before
 	})
 	c.say("up")
-	if c.netns, err = nsInode(c.path("ns/net")); err != nil {
+	if c.netns, err = netns.Inode(c.path("ns/net")); err != nil {
 		t.Fatal(err)
 	}
 	return c

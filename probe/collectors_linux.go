@@ -11,6 +11,10 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/netns"
+	"github.com/snattop/snattop/probe/procfs"
 )
 
 // collector reads the sockets of one namespace.
@@ -25,7 +29,7 @@ type collector interface {
 
 // diagCollector asks the kernel over netlink: sock_diag(7).
 type diagCollector struct {
-	ask nlAsk
+	ask netlink.Ask
 	buf []byte
 	// way is the one of diagWays that this kernel has not refused.
 	way int
@@ -40,7 +44,7 @@ type diagCollector struct {
 
 func newDiagCollector() *diagCollector {
 	return &diagCollector{
-		ask: nlAsker(unix.NETLINK_SOCK_DIAG),
+		ask: netlink.Asker(unix.NETLINK_SOCK_DIAG),
 		// The kernel fills at most 32 KiB at a time (netlink_dump).
 		buf:   make([]byte, 64<<10),
 		ports: make(map[uint64]*inboundPorts),
@@ -138,7 +142,7 @@ func (d *diagCollector) dump(q diagQuery, sink func(*Socket) error) error {
 			with.filter = nil
 		}
 		err := d.dumpOnce(way.byFamily, with, sink)
-		if nlRefused(err) {
+		if netlink.Refused(err) {
 			refused = errors.Join(refused, err)
 			continue
 		}
@@ -166,7 +170,7 @@ func (d *diagCollector) dumpOnce(byFamily bool, q diagQuery, sink func(*Socket) 
 
 func (d *diagCollector) read(request []byte, sink func(*Socket) error) error {
 	var s Socket
-	return nlAskAgain(d.ask, request, d.buf, func(kind uint16, b []byte) error {
+	return netlink.AskAgain(d.ask, request, d.buf, func(kind uint16, b []byte) error {
 		if kind != sockDiagByFamily && kind != tcpDiagGetSock {
 			return nil
 		}
@@ -198,7 +202,7 @@ func (p *procfsCollector) collect(ns *namespace, emit func(*Socket)) error {
 		return errors.New("no process lives in the network namespace, so procfs cannot show it")
 	}
 	for _, pid := range ns.pids {
-		inode, err := nsInode(filepath.Join(p.proc, strconv.Itoa(pid), "ns/net"))
+		inode, err := netns.Inode(filepath.Join(p.proc, strconv.Itoa(pid), "ns/net"))
 		if err == nil && inode == ns.inode {
 			err = p.read(ns, pid, emit)
 		}
@@ -210,7 +214,7 @@ func (p *procfsCollector) collect(ns *namespace, emit func(*Socket)) error {
 		}
 		// The process ended meanwhile: the next one sees the same namespace.
 	}
-	return errNamespaceGone
+	return netns.ErrGone
 }
 
 // works reports whether the tables of a process can be read, by the headings of
@@ -229,7 +233,7 @@ func (p *procfsCollector) works(pid int) error {
 		return fmt.Errorf("reading a socket table: %w", err)
 	}
 	if !bytes.Contains(head[:n], []byte("local_address")) {
-		return fmt.Errorf("%s begins with %q: %w", f.Name(), head[:n], errProcfsLine)
+		return fmt.Errorf("%s begins with %q: %w", f.Name(), head[:n], procfs.ErrLine)
 	}
 	return nil
 }
@@ -255,9 +259,12 @@ func (p *procfsCollector) read(ns *namespace, pid int, emit func(*Socket)) error
 			}
 			return fmt.Errorf("opening a socket table: %w", err)
 		}
-		bad, err := parseProcNet(f, func(local, remote netip.AddrPort) uint64 {
-			return p.keys.key(ns.inode, protocolTCP, local, remote)
-		}, emit)
+		bad, err := procfs.Sockets(f, func(row *procfs.Socket) {
+			emit(&Socket{
+				Key:      p.keys.key(ns.inode, protocolTCP, row.Local, row.Remote),
+				Protocol: protocolTCP, State: State(row.State), Local: row.Local, Remote: row.Remote, Inode: row.Inode,
+			})
+		})
 		p.bad += bad
 		if cerr := f.Close(); err == nil {
 			err = cerr

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"time"
+
+	"github.com/snattop/snattop/probe/netlink"
 )
 
 // inet_diag as include/uapi/linux/inet_diag.h and sock_diag(7) describe it.
@@ -31,8 +33,6 @@ const (
 	diagStatesOfFlows     = 1<<StateEstablished | 1<<StateSynSent | 1<<StateFinWait1 | 1<<StateFinWait2 |
 		1<<StateTimeWait | 1<<StateCloseWait | 1<<StateLastAck | 1<<StateClosing
 )
-
-const nlFlagsDump = 0x300 | 0x1 // NLM_F_DUMP | NLM_F_REQUEST
 
 // Fields of struct tcp_info (include/uapi/linux/tcp.h), all of 32 bits: how long
 // ago, in milliseconds, data was sent, data came and an acknowledgement came;
@@ -69,7 +69,7 @@ func diagRequest(q diagQuery) []byte {
 	req := make([]byte, inetDiagReqSize)
 	req[3] = q.extensions()
 	binary.NativeEndian.PutUint32(req[52:56], q.states)
-	return nlRequest(tcpDiagGetSock, nlFlagsDump, withFilter(req, q.filter))
+	return netlink.Request(tcpDiagGetSock, netlink.FlagsDump, withFilter(req, q.filter))
 }
 
 // diagFamilyRequest returns a dump request for one family: struct
@@ -80,20 +80,20 @@ func diagFamilyRequest(family uint8, q diagQuery) []byte {
 	req[1] = protocolTCP
 	req[2] = q.extensions()
 	binary.NativeEndian.PutUint32(req[4:8], q.states)
-	return nlRequest(sockDiagByFamily, nlFlagsDump, withFilter(req, q.filter))
+	return netlink.Request(sockDiagByFamily, netlink.FlagsDump, withFilter(req, q.filter))
 }
 
 func withFilter(req, filter []byte) []byte {
 	if len(filter) == 0 {
 		return req
 	}
-	return nlAttr(req, inetDiagReqBytecode, filter)
+	return netlink.Attr(req, inetDiagReqBytecode, filter)
 }
 
 // parseDiag reads struct inet_diag_msg and the attributes behind it into s.
 func parseDiag(b []byte, s *Socket) error {
 	if len(b) < inetDiagMsgSize {
-		return errNetlinkShort
+		return netlink.ErrShort
 	}
 	family := b[0]
 	id := b[4:]
@@ -104,7 +104,7 @@ func parseDiag(b []byte, s *Socket) error {
 	// idiag_cookie is two native 32-bit halves, the low one first.
 	s.Key = uint64(binary.NativeEndian.Uint32(id[40:44])) | uint64(binary.NativeEndian.Uint32(id[44:48]))<<32
 	s.Inode = uint64(binary.NativeEndian.Uint32(b[68:72]))
-	return nlAttrs(b[inetDiagMsgSize:], func(kind uint16, v []byte) {
+	return netlink.Attrs(b[inetDiagMsgSize:], func(kind uint16, v []byte) {
 		switch {
 		case kind == inetDiagCgroupID && len(v) == 8:
 			s.Cgroup = binary.NativeEndian.Uint64(v)

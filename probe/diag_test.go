@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/snattop/snattop/probe/netlink"
 )
 
 // diagMessage builds struct inet_diag_msg by hand, as the kernel fills it.
@@ -41,7 +43,7 @@ func diagInfo(dst []byte, size int, sent, came, acked, out, in uint32) []byte {
 	} {
 		binary.NativeEndian.PutUint32(info[at:], n)
 	}
-	return nlAttr(dst, inetDiagInfo, info[:size])
+	return netlink.Attr(dst, inetDiagInfo, info[:size])
 }
 
 func TestParseDiag(t *testing.T) {
@@ -56,7 +58,7 @@ func TestParseDiag(t *testing.T) {
 	timeWait.State, timeWait.Inode = StateTimeWait, 0
 	owned := v4
 	owned.Cgroup = 0xabcdef0123
-	cgroup := nlAttr(nil, inetDiagCgroupID, binary.NativeEndian.AppendUint64(nil, owned.Cgroup))
+	cgroup := netlink.Attr(nil, inetDiagCgroupID, binary.NativeEndian.AppendUint64(nil, owned.Cgroup))
 	silent := func(idle time.Duration, segments uint32) Socket {
 		s := v4
 		s.Silence = silence{known: true, idle: idle, segments: segments}
@@ -72,8 +74,8 @@ func TestParseDiag(t *testing.T) {
 		"IPv4 in an IPv6 socket":      {diagMessage(familyINET6, v4), v4},
 		"TIME_WAIT":                   {diagMessage(familyINET, timeWait), timeWait},
 		"cgroup":                      {append(diagMessage(familyINET, v4), cgroup...), owned},
-		"cgroup behind another":       {append(nlAttr(diagMessage(familyINET, v4), 8, []byte{0}), cgroup...), owned},
-		"a cgroup of four bytes":      {nlAttr(diagMessage(familyINET, v4), inetDiagCgroupID, []byte{1, 2, 3, 4}), v4},
+		"cgroup behind another":       {append(netlink.Attr(diagMessage(familyINET, v4), 8, []byte{0}), cgroup...), owned},
+		"a cgroup of four bytes":      {netlink.Attr(diagMessage(familyINET, v4), inetDiagCgroupID, []byte{1, 2, 3, 4}), v4},
 		"silence, sent last":          {diagInfo(diagMessage(familyINET, v4), 232, 90_001, 95_000, 95_000, 4, 3), silent(90_001*time.Millisecond, 7)},
 		"silence, got last":           {diagInfo(diagMessage(familyINET, v4), 232, 95_000, 90_001, 95_000, 4, 3), silent(90_001*time.Millisecond, 7)},
 		"silence, acknowledged":       {diagInfo(diagMessage(familyINET, v4), 232, 95_000, 95_000, 90_001, 1<<32-1, 3), silent(90_001*time.Millisecond, 2)},
@@ -97,7 +99,7 @@ func TestParseDiag(t *testing.T) {
 
 func TestParseDiagCutShort(t *testing.T) {
 	t.Parallel()
-	whole := nlAttr(diagMessage(familyINET, Socket{
+	whole := netlink.Attr(diagMessage(familyINET, Socket{
 		Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2"),
 	}), inetDiagCgroupID, make([]byte, 8))
 	for n := range whole {
@@ -105,7 +107,7 @@ func TestParseDiagCutShort(t *testing.T) {
 			continue // less than an attribute's header is padding
 		}
 		var s Socket
-		if err := parseDiag(whole[:n], &s); !errors.Is(err, errNetlinkShort) {
+		if err := parseDiag(whole[:n], &s); !errors.Is(err, netlink.ErrShort) {
 			t.Errorf("%d of %d bytes: %v", n, len(whole), err)
 		}
 	}
@@ -133,7 +135,7 @@ func FuzzParseDiag(f *testing.F) {
 }
 
 func BenchmarkParseDiag(b *testing.B) {
-	in := nlAttr(diagMessage(familyINET, Socket{
+	in := netlink.Attr(diagMessage(familyINET, Socket{
 		Key: 7, State: StateEstablished, Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2"),
 	}), inetDiagCgroupID, make([]byte, 8))
 	b.SetBytes(int64(len(in)))

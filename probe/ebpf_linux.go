@@ -8,6 +8,7 @@ import (
 
 	"github.com/snattop/snattop/probe/bpf"
 	"github.com/snattop/snattop/probe/count"
+	"github.com/snattop/snattop/probe/netns"
 )
 
 // ebpfCounter counts in the kernel.
@@ -70,7 +71,7 @@ func (e *ebpfCounter) seed(ctx context.Context, now time.Time, s *sampler, space
 		switch {
 		case ctx.Err() != nil:
 			return sockets, ctx.Err()
-		case err != nil && !errors.Is(err, errNamespaceGone):
+		case err != nil && !errors.Is(err, netns.ErrGone):
 			s.unread++
 			s.problems.add(fmt.Errorf("what was open before: %w", err))
 		}

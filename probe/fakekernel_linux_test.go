@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/netlink"
 )
 
 // fakeKernel answers inet_diag as the kernel does, from sockets that a test
@@ -39,16 +41,16 @@ func parseDiagQuestion(b []byte) (diagQuestion, error) {
 	if q.kind == tcpDiagGetSock {
 		size, at = inetDiagReqSize, 52
 	}
-	payload := b[nlHeaderSize:]
+	payload := b[netlink.HeaderSize:]
 	if len(payload) < size || int(binary.NativeEndian.Uint32(b)) != len(b) {
-		return q, errNetlinkShort
+		return q, netlink.ErrShort
 	}
 	q.family, q.states = payload[0], binary.NativeEndian.Uint32(payload[at:])
 	q.silence = payload[2] == 1<<(inetDiagInfo-1)
 	if q.kind == tcpDiagGetSock {
 		q.silence = payload[3] == 1<<(inetDiagInfo-1)
 	}
-	return q, nlAttrs(payload[size:], func(kind uint16, v []byte) {
+	return q, netlink.Attrs(payload[size:], func(kind uint16, v []byte) {
 		if kind == inetDiagReqBytecode {
 			q.filter = append([]byte{}, v...)
 		}

@@ -3,12 +3,14 @@ package probe
 import (
 	"context"
 
+	"github.com/snattop/snattop/probe/netns"
+	"github.com/snattop/snattop/probe/plain"
 	"github.com/snattop/snattop/probe/wire"
 )
 
 func answer(name string, err error, detail string) wire.Feature {
 	if err != nil {
-		return wire.Feature{Name: name, Answer: wire.No, Detail: printable(err.Error())}
+		return wire.Feature{Name: name, Answer: wire.No, Detail: plain.Line(err.Error())}
 	}
 	return wire.Feature{Name: name, Answer: wire.Yes, Detail: detail}
 }
@@ -20,7 +22,7 @@ func (s *sampler) canEnter() wire.Feature {
 	if s.cfg.Scope == ScopePod {
 		return wire.Feature{Name: name, Answer: wire.CouldNotTell, Detail: "not needed to see one pod"}
 	}
-	err := s.thread.do(context.Background(), place{path: "/proc/self/ns/net"}, func() error { return nil })
+	err := s.thread.Do(context.Background(), netns.Place{Path: "/proc/self/ns/net"}, func() error { return nil })
 	return answer(name, err, "setns into network namespaces")
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/tcptracer"
 	"github.com/snattop/snattop/probe/wire"
 )
@@ -125,7 +126,7 @@ func (s *sampler) tryDiag() (func() error, error) {
 	}
 	diag := newDiagCollector()
 	diag.outbound = func(key uint64) bool { return s.agg.wentOut(key) }
-	err := s.thread.do(context.Background(), place{}, func() error {
+	err := s.thread.Do(context.Background(), netns.Place{}, func() error {
 		return diag.collect(nil, func(*Socket) {})
 	})
 	return s.lists(diag), err

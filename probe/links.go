@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/plain"
 )
 
 // netLink is a network interface, as rtnetlink(7) tells it.
@@ -38,25 +41,25 @@ const (
 // parseLink reads the payload of a message about a link.
 func parseLink(b []byte) (netLink, error) {
 	if len(b) < ifinfoSize {
-		return netLink{}, errNetlinkShort
+		return netLink{}, netlink.ErrShort
 	}
 	l := netLink{
 		hardware: binary.NativeEndian.Uint16(b[2:]), index: int(binary.NativeEndian.Uint32(b[4:])),
 		up: binary.NativeEndian.Uint32(b[8:])&iffUp != 0, peerNS: -1,
 	}
-	err := nlAttrs(b[ifinfoSize:], func(kind uint16, value []byte) {
+	err := netlink.Attrs(b[ifinfoSize:], func(kind uint16, value []byte) {
 		switch {
 		case kind == iflaIfname:
-			l.name = printable(nulTerminated(value))
+			l.name = plain.Line(nulTerminated(value))
 		case kind == iflaLink && len(value) >= 4:
 			l.peer = int(binary.NativeEndian.Uint32(value))
 		case kind == iflaLinkNetNS && len(value) >= 4:
 			l.peerNS = int32(binary.NativeEndian.Uint32(value)) //nolint:gosec // signed by definition
 		case kind == iflaLinkInfo:
 			// What does not parse within names no driver.
-			_ = nlAttrs(value, func(kind uint16, value []byte) {
+			_ = netlink.Attrs(value, func(kind uint16, value []byte) {
 				if kind == iflaInfoKind {
-					l.kind = printable(nulTerminated(value))
+					l.kind = plain.Line(nulTerminated(value))
 				}
 			})
 		}

@@ -7,14 +7,17 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/plain"
 )
 
 // listLinks returns the interfaces of the calling thread's namespace.
 func listLinks() ([]netLink, error) {
 	var out []netLink
 	seen := map[int]bool{}
-	request := nlRequest(rtmGetLink, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, make([]byte, ifinfoSize))
-	err := nlAskAgain(nlAsker(unix.NETLINK_ROUTE), request, make([]byte, 64<<10), func(kind uint16, payload []byte) error {
+	request := netlink.Request(rtmGetLink, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, make([]byte, ifinfoSize))
+	err := netlink.AskAgain(netlink.Asker(unix.NETLINK_ROUTE), request, make([]byte, 64<<10), func(kind uint16, payload []byte) error {
 		if kind != rtmNewLink {
 			return nil
 		}
@@ -36,13 +39,13 @@ func listLinks() ([]netLink, error) {
 func namespaceID(other *os.File) (int32, error) {
 	id := int32(-1)
 	fd := binary.NativeEndian.AppendUint32(nil, uint32(other.Fd())) //nolint:gosec // a file descriptor
-	payload := nlAttr([]byte{unix.AF_UNSPEC, 0, 0, 0}, unix.NETNSA_FD, fd)
-	request := nlRequest(unix.RTM_GETNSID, unix.NLM_F_REQUEST|unix.NLM_F_ACK, payload)
-	err := nlDump(unix.NETLINK_ROUTE, request, make([]byte, 4<<10), func(_ uint16, payload []byte) error {
+	payload := netlink.Attr([]byte{unix.AF_UNSPEC, 0, 0, 0}, unix.NETNSA_FD, fd)
+	request := netlink.Request(unix.RTM_GETNSID, unix.NLM_F_REQUEST|unix.NLM_F_ACK, payload)
+	err := netlink.Dump(unix.NETLINK_ROUTE, request, make([]byte, 4<<10), func(_ uint16, payload []byte) error {
 		if len(payload) < 4 {
-			return errNetlinkShort
+			return netlink.ErrShort
 		}
-		return nlAttrs(payload[4:], func(kind uint16, value []byte) {
+		return netlink.Attrs(payload[4:], func(kind uint16, value []byte) {
 			if kind == unix.NETNSA_NSID && len(value) >= 4 {
 				id = int32(binary.NativeEndian.Uint32(value)) //nolint:gosec // signed by definition
 			}
@@ -88,7 +91,7 @@ func pickLink(name string) (netLink, error) {
 		names = append(names[:most], "…")
 	}
 	if asked {
-		return netLink{}, fmt.Errorf("there is no interface %q: there is %s", printable(name), strings.Join(names, ", "))
+		return netLink{}, fmt.Errorf("there is no interface %q: there is %s", plain.Line(name), strings.Join(names, ", "))
 	}
 	return netLink{}, fmt.Errorf("no interface leads out: name one with --interface; there is %s", strings.Join(names, ", "))
 }

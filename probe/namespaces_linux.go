@@ -6,7 +6,28 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/cgroup"
+	"github.com/snattop/snattop/probe/netns"
+	"github.com/snattop/snattop/probe/plain"
+	"github.com/snattop/snattop/probe/procfs"
 )
+
+// namespace is one network namespace of the node.
+type namespace struct {
+	inode uint64
+	host  bool
+	// path can be opened for setns: /proc/<pid>/ns/net or a bind mount.
+	path string
+	// pids are its processes, lowest first.
+	pids []int
+	// id is the small number that conns carry.
+	id uint32
+	// owner is what the cgroups of its processes say.
+	owner cgroup.Owner
+	// command is that of its first process, to name it when nothing else does.
+	command string
+}
 
 // namespaces groups processes by network namespace, and adds the ones that are
 // bound in /run/netns without a process: a pod's namespace outlives its
@@ -31,13 +52,13 @@ func (s *sampler) namespaces(processes []*process) []*namespace {
 	}
 	for inode, path := range s.bound() {
 		if byInode[inode] == nil {
-			byInode[inode] = &namespace{inode: inode, host: inode == s.hostNS, id: s.nsID(inode), path: path, command: printable(filepath.Base(path))}
+			byInode[inode] = &namespace{inode: inode, host: inode == s.hostNS, id: s.nsID(inode), path: path, command: plain.Line(filepath.Base(path))}
 		}
 	}
 	out := make([]*namespace, 0, len(byInode))
 	for _, ns := range byInode {
 		if ns.owner.Zero() && !ns.host && ns.command == "" {
-			ns.command = s.list.comm(ns.pids[0])
+			ns.command = procfs.Comm(s.list.proc, ns.pids[0])
 		}
 		out = append(out, ns)
 	}
@@ -71,7 +92,7 @@ func (s *sampler) bound() map[uint64]string {
 			if err := unix.Statfs(path, &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
 				continue
 			}
-			if inode, err := nsInode(path); err == nil {
+			if inode, err := netns.Inode(path); err == nil {
 				out[inode] = path
 			}
 		}

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/thread"
 	"github.com/snattop/snattop/probe/wire"
 )
@@ -228,14 +228,14 @@ func TestInsideTriesOtherDoors(t *testing.T) {
 	}{
 		"the first has ended":    {[]int{nobody, ch.pid()}, nil},
 		"the first is elsewhere": {[]int{os.Getpid(), ch.pid()}, nil},
-		"none is left":           {[]int{nobody, nobody + 1}, errNamespaceGone},
-		"all are elsewhere":      {[]int{os.Getpid()}, errNamespaceGone},
-		"no more than a few":     {[]int{nobody, nobody + 1, nobody + 2, nobody + 3, ch.pid()}, errNamespaceGone},
+		"none is left":           {[]int{nobody, nobody + 1}, netns.ErrGone},
+		"all are elsewhere":      {[]int{os.Getpid()}, netns.ErrGone},
+		"no more than a few":     {[]int{nobody, nobody + 1, nobody + 2, nobody + 3, ch.pid()}, netns.ErrGone},
 	} {
 		found := uint64(0)
 		ns := &namespace{inode: ch.netns, path: w.s.door(tc.pids[0]), pids: tc.pids}
 		err := w.s.inside(t.Context(), ns, func() (err error) {
-			found, err = nsInode("/proc/thread-self/ns/net")
+			found, err = netns.Inode("/proc/thread-self/ns/net")
 			return err
 		})
 		if !errors.Is(err, tc.want) || (err == nil) != (found == ch.netns) {
@@ -243,8 +243,8 @@ func TestInsideTriesOtherDoors(t *testing.T) {
 		}
 	}
 	// Home again, every time.
-	if err := w.s.thread.do(t.Context(), place{}, func() error {
-		if at, err := nsInode("/proc/thread-self/ns/net"); err != nil || at != w.s.selfNS {
+	if err := w.s.thread.Do(t.Context(), netns.Place{}, func() error {
+		if at, err := netns.Inode("/proc/thread-self/ns/net"); err != nil || at != w.s.selfNS {
 			return fmt.Errorf("the thread is in %d, %w", at, err)
 		}
 		return nil
@@ -273,27 +273,6 @@ func TestOwnThreadIsNotTheFirst(t *testing.T) {
 		seen[tid] = true
 	}
 	close(held)
-}
-
-func TestThreadDoesNotEnterStrangers(t *testing.T) {
-	t.Parallel()
-	th := newNSThread()
-	t.Cleanup(th.close)
-	self, err := nsInode("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	never := func() error { t.Error("it ran"); return nil }
-	for _, at := range []place{{"/proc/self/ns/net", self + 1}, {"/proc/nobody/ns/net", self}} {
-		if err := th.do(t.Context(), at, never); !errors.Is(err, errNamespaceGone) {
-			t.Errorf("%+v: %v", at, err)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := th.do(ctx, place{}, never); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
 }
 
 // boundNamespace makes a namespace without a process, bound below a root as
@@ -338,7 +317,7 @@ func boundNamespace(t *testing.T, root string, n int) (inode uint64, to netip.Ad
 				}
 				conns.fds = append(conns.fds, fd)
 			}
-			inode, err = nsInode(path)
+			inode, err = netns.Inode(path)
 			return err
 		}()
 	})

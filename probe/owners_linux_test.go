@@ -11,7 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snattop/snattop/probe/cgroup"
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/wire"
+)
+
+// A pod and one of its containers.
+const (
+	uid = "0b0f5c1e-8a4e-4d36-9f3a-1d2c3b4a5f60"
+	cid = "4f1c0f9f2a7be8a6f7c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70819"
 )
 
 // A pod is told with its namespace, the containers that are seen in it, and
@@ -20,15 +28,15 @@ func TestPodIsNamed(t *testing.T) {
 	t.Parallel()
 	s := deskSampler(t, t.TempDir())
 	other := strings.Repeat("ab", 32)
-	pod := &namespace{inode: 8, id: 2, owner: CgroupOwner{PodUID: uid, ContainerID: cid}}
+	pod := &namespace{inode: 8, id: 2, owner: cgroup.Owner{PodUID: uid, ContainerID: cid}}
 	addr, inner := netip.MustParseAddr("10.244.0.9"), netip.MustParseAddr("172.17.0.1")
 	s.addrs.byNS[8], s.addrs.byNS[9] = localAddrs{addr}, localAddrs{inner}
 	processes := []*process{
-		{pid: 1, netns: 7, owner: CgroupOwner{Unit: "init.scope"}},
+		{pid: 1, netns: 7, owner: cgroup.Owner{Unit: "init.scope"}},
 		{pid: 2, netns: 8, owner: pod.owner},
-		{pid: 3, netns: 8, owner: CgroupOwner{PodUID: uid, ContainerID: other}},
+		{pid: 3, netns: 8, owner: cgroup.Owner{PodUID: uid, ContainerID: other}},
 		{pid: 4, netns: 9, owner: pod.owner}, // a namespace of its own making
-		{pid: 5, netns: 10, owner: CgroupOwner{PodUID: "of a pod without rows", ContainerID: cid}},
+		{pid: 5, netns: 10, owner: cgroup.Owner{PodUID: "of a pod without rows", ContainerID: cid}},
 	}
 	sock := tcp(1, StateEstablished, 9)
 	look := func() *wire.Tick {
@@ -54,10 +62,10 @@ func TestOwnersByWhatIsKnown(t *testing.T) {
 		ns   *namespace
 		want wire.Owner
 	}{
-		"a container without a pod": {&namespace{inode: 8, owner: CgroupOwner{ContainerID: cid}}, wire.Owner{NetNS: 8, Unit: "container " + cid[:12], ContainerIDs: []string{cid}}},
-		"a unit's own namespace":    {&namespace{inode: 9, owner: CgroupOwner{Unit: "x.service"}}, wire.Owner{NetNS: 9, Unit: "x.service"}},
+		"a container without a pod": {&namespace{inode: 8, owner: cgroup.Owner{ContainerID: cid}}, wire.Owner{NetNS: 8, Unit: "container " + cid[:12], ContainerIDs: []string{cid}}},
+		"a unit's own namespace":    {&namespace{inode: 9, owner: cgroup.Owner{Unit: "x.service"}}, wire.Owner{NetNS: 9, Unit: "x.service"}},
 		"a command":                 {&namespace{inode: 10, command: "sh"}, wire.Owner{NetNS: 10, Unit: "sh"}},
-		"a hostNetwork pod":         {&namespace{inode: 7, host: true, owner: CgroupOwner{PodUID: uid}}, wire.Owner{NetNS: 7, HostNetwork: true, PodUID: uid}},
+		"a hostNetwork pod":         {&namespace{inode: 7, host: true, owner: cgroup.Owner{PodUID: uid}}, wire.Owner{NetNS: 7, HostNetwork: true, PodUID: uid}},
 	} {
 		id := s.ownerOf(tc.ns, tc.ns.owner, tc.ns.command)
 		got := s.agg.owners.byID[id].wire
@@ -71,12 +79,15 @@ func TestOwnersByWhatIsKnown(t *testing.T) {
 	}
 }
 
+// oneSocket is a socket table, as a little-endian kernel prints it.
+const oneSocket = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n" +
+	"   1: 0701F40A:C4EC 04013C14:01BB 01 00000000:00000000 02:000A7D8C 00000000     0        0 31337 2 0000000000000000 20 4 30 10 -1                     \n"
+
 // A process that ends between its two tables has not lost its IPv6 sockets.
 func TestProcfsHalfRead(t *testing.T) {
 	t.Parallel()
-	littleEndian(t)
-	proc, pid := fakeProc(t, map[string]string{"ns/net": "", "net/tcp": procTCPHeader + procEstab})
-	inode, err := nsInode(filepath.Join(proc, "4242/ns/net"))
+	proc, pid := fakeProc(t, map[string]string{"ns/net": "", "net/tcp": oneSocket})
+	inode, err := netns.Inode(filepath.Join(proc, "4242/ns/net"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,10 +102,10 @@ func TestProcfsHalfRead(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := p.collect(ns, ending); !errors.Is(err, errNamespaceGone) {
+	if err := p.collect(ns, ending); !errors.Is(err, netns.ErrGone) {
 		t.Errorf("ended between the tables: %v", err)
 	}
-	if err := p.collect(&namespace{inode: inode}, emit); err == nil || errors.Is(err, errNamespaceGone) {
+	if err := p.collect(&namespace{inode: inode}, emit); err == nil || errors.Is(err, netns.ErrGone) {
 		t.Errorf("no process at all: %v", err)
 	}
 	if err := p.read(ns, pid, emit); !errors.Is(err, fs.ErrNotExist) {
@@ -105,9 +116,9 @@ func TestProcfsHalfRead(t *testing.T) {
 // Another process has the number by now, in another namespace.
 func TestProcfsReadsNoStrangers(t *testing.T) {
 	t.Parallel()
-	proc, pid := fakeProc(t, map[string]string{"ns/net": "", "net/tcp": procTCPHeader + procEstab})
+	proc, pid := fakeProc(t, map[string]string{"ns/net": "", "net/tcp": oneSocket})
 	ns := &namespace{inode: 1, pids: []int{pid}}
-	if err := newProcfsCollector(proc).collect(ns, func(*Socket) { t.Error("a stranger's socket") }); !errors.Is(err, errNamespaceGone) {
+	if err := newProcfsCollector(proc).collect(ns, func(*Socket) { t.Error("a stranger's socket") }); !errors.Is(err, netns.ErrGone) {
 		t.Error(err)
 	}
 }

@@ -3,7 +3,9 @@ package probe
 import (
 	"time"
 
+	"github.com/snattop/snattop/probe/cgroup"
 	"github.com/snattop/snattop/probe/count"
+	"github.com/snattop/snattop/probe/procfs"
 )
 
 // identity is what a counter knows of who connects.
@@ -17,7 +19,7 @@ type identity struct {
 // be gone by the time the next connection of theirs ends.
 type person struct {
 	identity
-	owner   CgroupOwner
+	owner   cgroup.Owner
 	command string
 	// sure means that a later look would tell no more.
 	sure bool
@@ -88,7 +90,7 @@ func (s *sampler) identify(now time.Time, v *survey, p *person, row *count.Row) 
 	q, looked := s.alive(now, p)
 	if q != nil {
 		p.owner = q.owner
-		if comm := s.list.comm(q.pid); comm != "" {
+		if comm := procfs.Comm(s.list.proc, q.pid); comm != "" {
 			p.command = comm
 		}
 	}
@@ -136,7 +138,7 @@ func (s *sampler) process(now time.Time, p *person, row *count.Row) uint32 {
 	q, looked := s.alive(now, p)
 	if q != nil {
 		info.start = q.start
-		if command := s.list.command(q.pid); command != "" {
+		if command := procfs.Command(s.list.proc, q.pid); command != "" {
 			info.command = command
 		}
 		if q.owner.ContainerID != "" {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snattop/snattop/probe/cgroup"
 	"github.com/snattop/snattop/probe/count"
 	"github.com/snattop/snattop/probe/wire"
 )
@@ -27,10 +28,10 @@ func TestIdentify(t *testing.T) {
 	t.Parallel()
 	s := climber(t, CollectorAuto)
 	self := uint32(os.Getpid())
-	pod := CgroupOwner{PodUID: somePod}
+	pod := cgroup.Owner{PodUID: somePod}
 	const podNS, otherNS, strangeNS = 1001, 1002, 1003
 	v := &survey{byInode: map[uint64]*namespace{
-		podNS: {inode: podNS, owner: pod}, otherNS: {inode: otherNS, owner: CgroupOwner{Unit: "web.service"}, command: "nginx"},
+		podNS: {inode: podNS, owner: pod}, otherNS: {inode: otherNS, owner: cgroup.Owner{Unit: "web.service"}, command: "nginx"},
 		s.hostNS: {inode: s.hostNS, host: true},
 	}}
 	s.cgroups.byID[77] = pod
@@ -40,16 +41,16 @@ func TestIdentify(t *testing.T) {
 	}
 	for what, tc := range map[string]struct {
 		key     count.Key
-		owner   CgroupOwner
+		owner   cgroup.Owner
 		command string
 		sure    bool
 	}{
 		"by the pod's namespace":     {count.Key{NetNS: podNS, PID: self}, pod, "", true},
 		"by the cgroup":              {count.Key{NetNS: strangeNS, Cgroup: 77}, pod, "", true},
-		"by a namespace":             {count.Key{NetNS: otherNS, PID: 1 << 30}, CgroupOwner{Unit: "web.service"}, "nginx", true},
-		"gone, of the host":          {count.Key{NetNS: s.hostNS, PID: 1 << 30}, CgroupOwner{}, "was", true},
-		"gone, of nobody knows what": {count.Key{NetNS: strangeNS, PID: 1 << 30}, CgroupOwner{}, "was", false},
-		"a number that is another's": {count.Key{NetNS: strangeNS, PID: self}, CgroupOwner{}, "was", false},
+		"by a namespace":             {count.Key{NetNS: otherNS, PID: 1 << 30}, cgroup.Owner{Unit: "web.service"}, "nginx", true},
+		"gone, of the host":          {count.Key{NetNS: s.hostNS, PID: 1 << 30}, cgroup.Owner{}, "was", true},
+		"gone, of nobody knows what": {count.Key{NetNS: strangeNS, PID: 1 << 30}, cgroup.Owner{}, "was", false},
+		"a number that is another's": {count.Key{NetNS: strangeNS, PID: self}, cgroup.Owner{}, "was", false},
 	} {
 		p := identified(t, s, v, &count.Row{Key: tc.key, Command: "was"})
 		if p.owner != tc.owner || p.command != tc.command || p.sure != tc.sure {

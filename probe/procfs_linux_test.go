@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/snattop/snattop/probe/procfs"
 )
 
 func TestProcfsWorks(t *testing.T) {
@@ -17,7 +19,7 @@ func TestProcfsWorks(t *testing.T) {
 		text string
 		want error
 	}{
-		"something else": {"hello", errProcfsLine},
+		"something else": {"hello", procfs.ErrLine},
 		"no such file":   {"", fs.ErrNotExist},
 	} {
 		proc := t.TempDir()

@@ -5,51 +5,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/cgroup"
+	"github.com/snattop/snattop/probe/netns"
 )
 
 // statLine is /proc/<pid>/stat up to field 24.
 func statLine(command, state string, flags uint64, start string) string {
 	return fmt.Sprintf("4242 (%s) %s 1 4242 4242 0 -1 %d 1 2 3 4 5 6 7 8 20 0 1 0 %s 1000 20\n", command, state, flags, start)
-}
-
-func TestParseStat(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		in   string
-		idle bool
-		bad  bool
-	}{
-		"plain":           {in: statLine("nginx", "S", 0x400100, "98765")},
-		"brackets":        {in: statLine("a) R 1 (b", "S", 0, "98765")},
-		"blanks":          {in: statLine("tmux: server", "R", 0, "98765")},
-		"a line break":    {in: statLine("a\nb) Z", "D", 0, "98765")},
-		"no name":         {in: statLine("", "S", 0, "98765")},
-		"a kernel thread": {in: statLine("kworker/0:1", "I", 0x04208060, "98765"), idle: true},
-		"a zombie":        {in: statLine("sh", "Z", 0x40040c, "98765"), idle: true},
-		"dead":            {in: statLine("sh", "X", 0, "98765"), idle: true},
-		"no bracket":      {in: "4242 nginx S 1", bad: true},
-		"cut":             {in: "4242 (nginx) S 1 2 3", bad: true},
-		"nothing behind":  {in: "4242 (nginx)", bad: true},
-		"empty":           {in: "", bad: true},
-		"a bad time":      {in: statLine("nginx", "S", 0, "x"), bad: true},
-	} {
-		start, idle, err := parseStat([]byte(tc.in))
-		if (err != nil) != tc.bad || idle != tc.idle || !tc.bad && start != 98765 {
-			t.Errorf("%s: %d, %t, %v", name, start, idle, err)
-		}
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte(statLine("a) b", "S", 1, "7")))
-	f.Add([]byte(")"))
-	f.Fuzz(func(_ *testing.T, in []byte) { _, _, _ = parseStat(in) })
 }
 
 func TestSocketInode(t *testing.T) {
@@ -85,28 +52,6 @@ func fakeProc(t *testing.T, files map[string]string) (proc string, pid int) {
 	return proc, pid
 }
 
-func TestCommand(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("é", maxCommand)
-	for name, tc := range map[string]struct {
-		files map[string]string
-		want  string
-	}{
-		"command line": {map[string]string{"cmdline": "curl\x00-s\x00https://x\x00", "comm": "curl\n"}, "curl -s https://x"},
-		"hostile":      {map[string]string{"cmdline": "\x1b]0;owned\x07sh\x00"}, "sh"},
-		"name only":    {map[string]string{"cmdline": "", "comm": "kthreadd\n"}, "[kthreadd]"},
-		"gone":         {nil, ""},
-		"long":         {map[string]string{"cmdline": "x" + long}, "x" + long[:maxCommand-2]},
-		"no UTF-8":     {map[string]string{"cmdline": strings.Repeat("\xff", 500)}, strings.Repeat("\ufffd", maxCommand/3)},
-	} {
-		proc, pid := fakeProc(t, tc.files)
-		got := newProcessList(proc).command(pid)
-		if got != tc.want || !utf8.ValidString(got) || len(got) > maxCommand+len("[]") {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
-		}
-	}
-}
-
 // What is known of a process is believed once it has settled, and forgotten
 // when its number is another's.
 func TestProcessListRemembers(t *testing.T) {
@@ -119,7 +64,7 @@ func TestProcessListRemembers(t *testing.T) {
 		}
 	}
 	l, now := newProcessList(proc), time.Unix(1000, 0)
-	read := func(after time.Duration) CgroupOwner {
+	read := func(after time.Duration) cgroup.Owner {
 		t.Helper()
 		now = now.Add(after)
 		list, err := l.read(now)
@@ -206,7 +151,7 @@ func TestFindHolders(t *testing.T) {
 // The tree is walked as it is; a name outside UTF-8 is no reason to stop.
 func TestCgroupIndex(t *testing.T) {
 	t.Parallel()
-	x := &cgroupIndex{root: t.TempDir(), found: true, byID: map[uint64]CgroupOwner{}}
+	x := &cgroupIndex{root: t.TempDir(), found: true, byID: map[uint64]cgroup.Owner{}}
 	paths := []string{"system.slice/sshd.service", "kubepods/pod" + uid + "/" + cid, "bad\xff.service"}
 	for _, p := range paths {
 		if err := os.MkdirAll(filepath.Join(x.root, p), 0o755); err != nil {
@@ -216,9 +161,9 @@ func TestCgroupIndex(t *testing.T) {
 	if err := x.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	var got []CgroupOwner
+	var got []cgroup.Owner
 	for _, p := range paths {
-		ino, err := nsInode(filepath.Join(x.root, p)) // any inode
+		ino, err := netns.Inode(filepath.Join(x.root, p)) // any inode
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +173,7 @@ func TestCgroupIndex(t *testing.T) {
 		}
 		got = append(got, o)
 	}
-	want := []CgroupOwner{{Unit: "sshd.service"}, {PodUID: uid, ContainerID: cid}, {Unit: "bad\ufffd.service"}}
+	want := []cgroup.Owner{{Unit: "sshd.service"}, {PodUID: uid, ContainerID: cid}, {Unit: "bad\ufffd.service"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -1,11 +1,15 @@
 package probe
 
+import (
+	"github.com/snattop/snattop/probe/cgroup"
+)
+
 // procInfo is one process as far as rows need it.
 type procInfo struct {
 	pid     uint32
 	start   uint64
 	command string
-	owner   CgroupOwner
+	owner   cgroup.Owner
 }
 
 // procTable numbers processes, so that a socket holds four bytes for its

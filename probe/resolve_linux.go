@@ -2,6 +2,8 @@ package probe
 
 import (
 	"time"
+
+	"github.com/snattop/snattop/probe/procfs"
 )
 
 // scanLimit keeps the look through open files to a small share of the time.
@@ -134,7 +136,7 @@ func (s *sampler) settle(w *wantedSocket, refs map[*process]uint32) {
 	if !ok {
 		ref = s.procs.ref(procInfo{
 			pid: uint32(w.by.pid), start: w.by.start, //nolint:gosec // a PID is below 2^22
-			command: s.list.command(w.by.pid), owner: w.by.owner,
+			command: procfs.Command(s.list.proc, w.by.pid), owner: w.by.owner,
 		})
 		refs[w.by] = ref
 	}
@@ -143,7 +145,7 @@ func (s *sampler) settle(w *wantedSocket, refs map[*process]uint32) {
 	if _, waited := s.waiting[w.key]; waited {
 		delete(s.waiting, w.key)
 		host := &namespace{inode: s.hostNS, host: true}
-		s.agg.move(w.key, s.ownerOf(host, w.by.owner, s.list.comm(w.by.pid)))
+		s.agg.move(w.key, s.ownerOf(host, w.by.owner, procfs.Comm(s.list.proc, w.by.pid)))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snattop/snattop/probe/cgroup"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -16,7 +17,7 @@ func deskSampler(t *testing.T, proc string) *sampler {
 	s := &sampler{
 		cfg: Config{Scope: ScopeNode, Proc: proc}, list: newProcessList(proc), agg: NewAggregator(0), procs: newProcTable(),
 		nsIDs: map[uint64]uint32{7: 1}, memory: map[uint32]nsMemory{}, waiting: map[uint64]uint64{}, hostNS: 7, selfNS: 7,
-		cgroups: &cgroupIndex{byID: map[uint64]CgroupOwner{}}, addrs: newAddressBook(), tracked: newTrackedReader(newTupleKeys()),
+		cgroups: &cgroupIndex{byID: map[uint64]cgroup.Owner{}}, addrs: newAddressBook(), tracked: newTrackedReader(newTupleKeys()),
 		silence: newSilences(), ports: newPortBook(func() (uint32, error) { return 0, nil }),
 	}
 	return s
@@ -101,7 +102,7 @@ func TestResolveStarvesNobody(t *testing.T) {
 		seen[i].Cgroup = 0
 		all = append(all, seen[i])
 	}
-	self := &process{pid: os.Getpid(), netns: 7, owner: CgroupOwner{Unit: "me.service"}}
+	self := &process{pid: os.Getpid(), netns: 7, owner: cgroup.Owner{Unit: "me.service"}}
 	s.countAll(all...)
 	s.resolve(now, []*process{self}, []*namespace{hostSpace()})
 	for _, r := range seen {
@@ -130,9 +131,9 @@ func TestResolveStarvesNobody(t *testing.T) {
 func TestOwnerOfHostSockets(t *testing.T) {
 	t.Parallel()
 	s := deskSampler(t, t.TempDir())
-	s.cgroups.byID[5] = CgroupOwner{PodUID: uid, ContainerID: cid}
-	s.cgroups.byID[6] = CgroupOwner{Unit: "kubelet.service"}
-	s.cgroups.byID[1] = CgroupOwner{} // the root
+	s.cgroups.byID[5] = cgroup.Owner{PodUID: uid, ContainerID: cid}
+	s.cgroups.byID[6] = cgroup.Owner{Unit: "kubelet.service"}
+	s.cgroups.byID[1] = cgroup.Owner{} // the root
 	in := func(key, cgroup uint64) Socket {
 		sock := tcp(key, StateEstablished, byte(key))
 		sock.Cgroup = cgroup

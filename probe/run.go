@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/snattop/snattop/probe/plain"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -45,7 +46,7 @@ func Run(ctx context.Context, cfg Config, commands <-chan wire.Command, out Outp
 	if err != nil {
 		// Why no collector works is told before the stream ends.
 		herr := out.Hello(hello(cfg, "", features))
-		berr := out.Bye(&wire.Bye{Reason: printable(err.Error()), Failed: true})
+		berr := out.Bye(&wire.Bye{Reason: plain.Line(err.Error()), Failed: true})
 		return errors.Join(err, herr, berr)
 	}
 	defer s.close()
@@ -59,7 +60,7 @@ func Run(ctx context.Context, cfg Config, commands <-chan wire.Command, out Outp
 func hello(cfg Config, collector string, features []wire.Feature) *wire.Hello {
 	host, _ := os.Hostname() // a name for people; empty says nothing
 	return &wire.Hello{
-		Probe: cfg.Version, Hostname: printable(host), Kernel: kernelRelease(), Arch: runtime.GOARCH,
+		Probe: cfg.Version, Hostname: plain.Line(host), Kernel: kernelRelease(), Arch: runtime.GOARCH,
 		Collector: collector, Features: features, IntervalMillis: cfg.Interval.Milliseconds(), Scope: string(cfg.Scope),
 	}
 }
@@ -129,7 +130,7 @@ func (l *loop) look(ctx context.Context) error {
 // fail says why the probe ends, and returns it. An output that failed fails
 // again with the same error.
 func (l *loop) fail(err error) error {
-	berr := l.out.Bye(&wire.Bye{Reason: printable(err.Error()), Failed: true})
+	berr := l.out.Bye(&wire.Bye{Reason: plain.Line(err.Error()), Failed: true})
 	if berr == nil || errors.Is(err, berr) {
 		return err
 	}
@@ -172,7 +173,7 @@ func (l *loop) tick(ctx context.Context) error {
 	if l.cfg.Lease != "" && now.Sub(l.leased) >= leaseEvery {
 		l.leased = now
 		if err := touch(l.cfg.Lease, now); err != nil {
-			t.Problems = append(t.Problems, printable(err.Error()))
+			t.Problems = append(t.Problems, plain.Line(err.Error()))
 		}
 	}
 	return l.out.Tick(t)

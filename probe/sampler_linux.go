@@ -11,6 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/cgroup"
+	"github.com/snattop/snattop/probe/netns"
+	"github.com/snattop/snattop/probe/plain"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -21,7 +24,7 @@ type sampler struct {
 	selfNS  uint64
 	list    *processList
 	cgroups *cgroupIndex
-	thread  *nsThread
+	thread  *netns.Thread
 	ahead   *lookAhead
 	// One of the two takes the snapshots: collect lists sockets, counts tells
 	// what it has counted.
@@ -68,17 +71,17 @@ func newSampler(cfg Config) (sampling, []wire.Feature, error) {
 		s.agg.SetFocus(wire.Focus{All: true})
 	}
 	var err error
-	if s.selfNS, err = nsInode("/proc/self/ns/net"); err != nil {
+	if s.selfNS, err = netns.Inode("/proc/self/ns/net"); err != nil {
 		return nil, nil, fmt.Errorf("finding our own network namespace: %w", err)
 	}
 	s.hostNS = s.selfNS
 	if cfg.Scope == ScopeNode {
 		// PID 1 of the node's PID namespace lives in the node's own network.
-		if ino, err := nsInode(filepath.Join(cfg.Proc, "1/ns/net")); err == nil {
+		if ino, err := netns.Inode(filepath.Join(cfg.Proc, "1/ns/net")); err == nil {
 			s.hostNS = ino
 		}
 	}
-	s.thread = newNSThread()
+	s.thread = netns.NewThread()
 	s.addrs = newAddressBook()
 	s.tracked = newTrackedReader(s.keys)
 	s.ct = newConntrackReader()
@@ -95,7 +98,7 @@ func (s *sampler) close() {
 		_ = s.counts.close() // the process ends, and the kernel takes all
 	}
 	s.ahead.close()
-	s.thread.close()
+	s.thread.Close()
 }
 
 func (s *sampler) collector() string {
@@ -153,7 +156,7 @@ func (s *sampler) snapshot(ctx context.Context, now time.Time, elapsed time.Dura
 		}
 		if err := s.read(ctx, ns); err != nil {
 			s.agg.Failed(ns.id)
-			if !errors.Is(err, errNamespaceGone) {
+			if !errors.Is(err, netns.ErrGone) {
 				s.unread++
 				failed = err
 				s.problems.add(err)
@@ -295,20 +298,20 @@ const maxDoors = 4
 // inside runs fn inside a namespace.
 func (s *sampler) inside(ctx context.Context, ns *namespace, fn func() error) error {
 	if ns.inode == s.selfNS {
-		return s.thread.do(ctx, place{}, fn)
+		return s.thread.Do(ctx, netns.Place{}, fn)
 	}
-	at := place{path: ns.path, inode: ns.inode}
-	err := s.thread.do(ctx, at, fn)
+	at := netns.Place{Path: ns.path, Inode: ns.inode}
+	err := s.thread.Do(ctx, at, fn)
 	for i, pid := range ns.pids {
-		if !errors.Is(err, errNamespaceGone) {
+		if !errors.Is(err, netns.ErrGone) {
 			break
 		}
 		s.list.forget(pid)
 		if i+1 >= min(len(ns.pids), maxDoors) {
 			break
 		}
-		at.path = s.door(ns.pids[i+1])
-		err = s.thread.do(ctx, at, fn)
+		at.Path = s.door(ns.pids[i+1])
+		err = s.thread.Do(ctx, at, fn)
 	}
 	return err
 }
@@ -362,7 +365,7 @@ func (s *sampler) owner(ns *namespace, sock *Socket) (id uint32, sure bool) {
 	return s.agg.owners.id(ownerKey{ns: ns.inode}, true), false
 }
 
-func (s *sampler) ownerOf(ns *namespace, o CgroupOwner, command string) uint32 {
+func (s *sampler) ownerOf(ns *namespace, o cgroup.Owner, command string) uint32 {
 	switch {
 	case o.PodUID != "":
 		id := s.agg.owners.id(ownerKey{podUID: o.PodUID}, ns.host)
@@ -382,9 +385,9 @@ func (s *sampler) ownerOf(ns *namespace, o CgroupOwner, command string) uint32 {
 
 // cgroupOwner looks a socket's cgroup up, reading the tree again at most once
 // in a snapshot.
-func (s *sampler) cgroupOwner(id uint64) CgroupOwner {
+func (s *sampler) cgroupOwner(id uint64) cgroup.Owner {
 	if id == 0 {
-		return CgroupOwner{}
+		return cgroup.Owner{}
 	}
 	o, known := s.cgroups.owner(id)
 	if known || s.refreshed {
@@ -423,7 +426,7 @@ const maxProblems = 8
 func (l *problemList) add(err error) { l.text(err.Error()) }
 
 func (l *problemList) text(text string) {
-	text = printable(text)
+	text = plain.Line(text)
 	if len(l.texts) >= maxProblems {
 		return
 	}

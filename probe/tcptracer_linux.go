@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snattop/snattop/probe/count"
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/tcptracer"
 )
 
@@ -77,7 +78,7 @@ func (c *tcptracerCounter) seed(ctx context.Context, now time.Time, s *sampler, 
 		switch {
 		case ctx.Err() != nil:
 			return sockets, ctx.Err()
-		case err != nil && !errors.Is(err, errNamespaceGone):
+		case err != nil && !errors.Is(err, netns.ErrGone):
 			s.unread++
 			s.problems.add(fmt.Errorf("what was open before: %w", err))
 		}

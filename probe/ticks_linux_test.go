@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snattop/snattop/probe/netns"
 )
 
 var errNotRead = errors.New("not read here")
@@ -79,7 +81,7 @@ func TestTenThousandTicks(t *testing.T) {
 				t.Errorf("%d persons are remembered", n)
 			}
 			if ch != nil {
-				if ns, err := nsInode(ch.path("ns/net")); err != nil || ns != ch.netns {
+				if ns, err := netns.Inode(ch.path("ns/net")); err != nil || ns != ch.netns {
 					t.Errorf("the child is in %d, %v", ns, err)
 				}
 			}

@@ -9,6 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/conntrack"
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -26,7 +29,7 @@ const udpNamespace = 0
 type trackedReader struct {
 	keys tupleKeys
 	buf  []byte
-	ask  nlAsk
+	ask  netlink.Ask
 	next time.Time
 	// off is why reading stopped for good.
 	off error
@@ -42,7 +45,7 @@ type trackedReader struct {
 const trackedShare = 20
 
 func newTrackedReader(keys tupleKeys) *trackedReader {
-	return &trackedReader{keys: keys, buf: make([]byte, 64<<10), ask: nlAsker(unix.NETLINK_NETFILTER)}
+	return &trackedReader{keys: keys, buf: make([]byte, 64<<10), ask: netlink.Asker(unix.NETLINK_NETFILTER)}
 }
 
 // readTracked counts the UDP flows of this node's namespaces, and the sources.
@@ -62,7 +65,7 @@ func (s *sampler) readTracked(ctx context.Context, now time.Time, spaces []*name
 	sources := newSourceCounts()
 	var sock Socket
 	err := s.inside(ctx, host, func() error {
-		return r.ask(ctDumpRequest(), r.buf, func(_ uint16, b []byte) error {
+		return r.ask(conntrack.DumpRequest(), r.buf, func(_ uint16, b []byte) error {
 			ok, err := parseCtFlow(b, &sock)
 			if err != nil || !ok {
 				return err
@@ -78,9 +81,9 @@ func (s *sampler) readTracked(ctx context.Context, now time.Time, spaces []*name
 	})
 	r.next = now.Add(trackedShare * time.Since(began))
 	switch {
-	case err == nil, errors.Is(err, errDumpInterrupted):
+	case err == nil, errors.Is(err, netlink.ErrInterrupted):
 		r.sources, r.problem = sources.list(func(ip netip.Addr) bool { return locals[ip] != nil })
-	case errors.Is(err, errNamespaceGone):
+	case errors.Is(err, netns.ErrGone):
 		s.agg.Failed(udpNamespace)
 	default:
 		s.agg.Failed(udpNamespace)

@@ -16,15 +16,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snattop/snattop/probe/conntrack"
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/wire"
 )
 
 // trackingDesk is a sampler whose connection tracking is a test's.
-func trackingDesk(t *testing.T, ask nlAsk) *sampler {
+func trackingDesk(t *testing.T, ask netlink.Ask) *sampler {
 	t.Helper()
 	s := deskSampler(t, t.TempDir())
-	s.thread, s.ct = newNSThread(), newConntrackReader()
-	t.Cleanup(s.thread.close)
+	s.thread, s.ct = netns.NewThread(), newConntrackReader()
+	t.Cleanup(s.thread.Close)
 	s.tracked.ask = ask
 	return s
 }
@@ -43,10 +46,10 @@ func tracked(t *testing.T, s *sampler, now time.Time, spaces ...*namespace) *wir
 }
 
 // answers tells entries as the kernel does.
-func answers(entries *[][]byte) nlAsk {
+func answers(entries *[][]byte) netlink.Ask {
 	return func(_, _ []byte, fn func(uint16, []byte) error) error {
 		for _, e := range *entries {
-			if err := fn(nfnlSubsysCtnetlink<<8, e); err != nil {
+			if err := fn(conntrack.Subsystem<<8, e); err != nil {
 				return err
 			}
 		}
@@ -108,9 +111,9 @@ func TestTrackedProblems(t *testing.T) {
 		"no module":    {unix.EPROTONOSUPPORT, "protocol not supported", 1},
 		"no ctnetlink": {unix.EINVAL, "invalid argument", 1},
 		"overrun":      {unix.ENOBUFS, "no buffer space", 3},
-		"cut short":    {errNetlinkShort, "cut short", 3},
-		"it changed":   {errDumpInterrupted, "", 3},
-		"it vanished":  {errNamespaceGone, "", 3},
+		"cut short":    {netlink.ErrShort, "cut short", 3},
+		"it changed":   {netlink.ErrInterrupted, "", 3},
+		"it vanished":  {netns.ErrGone, "", 3},
 	} {
 		asked := 0
 		s := trackingDesk(t, func(_, _ []byte, _ func(uint16, []byte) error) error {
@@ -172,9 +175,9 @@ func nodeProc(t *testing.T, host *child, others ...*child) string {
 // insideNS runs fn in the namespace of a child.
 func insideNS(t *testing.T, c *child, fn func() error) {
 	t.Helper()
-	th := newNSThread()
-	defer th.close()
-	if err := th.do(t.Context(), place{path: c.path("ns/net")}, fn); err != nil {
+	th := netns.NewThread()
+	defer th.Close()
+	if err := th.Do(t.Context(), netns.Place{Path: c.path("ns/net")}, fn); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -343,23 +346,19 @@ func bound(t *testing.T, at netip.AddrPort) (fd int, err error) {
 
 // addEntries puts entries into the tracking table of the thread's namespace.
 func addEntries(protocol uint8, from string, n int) error {
-	link, err := openNetlink(unix.NETLINK_NETFILTER)
-	if err != nil {
-		return err
-	}
 	buf := make([]byte, 64<<10)
 	for i := range n {
 		src := netip.AddrPortFrom(netip.MustParseAddr(from), uint16(1000+i))
 		entry := ctTuples(protocol, src, at("20.0.0.1:443"))
-		entry = ctStatusOf(entry, 0x18e)                                  // confirmed, assured, seen reply, NAT done
-		entry = nlAttr(entry, 7, binary.BigEndian.AppendUint32(nil, 600)) // CTA_TIMEOUT
+		entry = ctStatusOf(entry, 0x18e)                                        // confirmed, assured, seen reply, NAT done
+		entry = netlink.Attr(entry, 7, binary.BigEndian.AppendUint32(nil, 600)) // CTA_TIMEOUT
 		const request, ack, create = 0x1, 0x4, 0x400
-		err := nlExchange(link, nlRequest(nfnlSubsysCtnetlink<<8, request|ack|create, entry), buf, func(uint16, []byte) error { return nil })
+		err := netlink.Dump(unix.NETLINK_NETFILTER, netlink.Request(conntrack.Subsystem<<8, request|ack|create, entry), buf, func(uint16, []byte) error { return nil })
 		if err != nil {
-			return errors.Join(err, link.close())
+			return err
 		}
 	}
-	return link.close()
+	return nil
 }
 
 func number(t *testing.T, path string) uint64 {

@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/snattop/snattop/probe/conntrack"
+	"github.com/snattop/snattop/probe/netlink"
+	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/wire"
 )
 
@@ -53,7 +54,7 @@ func (s *sampler) conntrack(ctx context.Context, now time.Time, spaces []*namesp
 		}
 		st, err := s.tableOf(ctx, ns)
 		if err != nil {
-			if errors.Is(err, errNamespaceGone) {
+			if errors.Is(err, netns.ErrGone) {
 				continue
 			}
 			s.hidesTables(err)
@@ -67,13 +68,13 @@ func (s *sampler) conntrack(ctx context.Context, now time.Time, spaces []*namesp
 			}
 			continue
 		}
-		if !ns.host && st.count == 0 {
+		if !ns.host && st.Count == 0 {
 			changed = changed || had
 			continue
 		}
 		row := wire.Conntrack{
-			NetNS: ns.inode, HostNetwork: ns.host, Count: st.count, Max: st.max,
-			InsertFailed: st.insertFailed, Drop: st.drop, EarlyDrop: st.earlyDrop,
+			NetNS: ns.inode, HostNetwork: ns.host, Count: st.Count, Max: st.Max,
+			InsertFailed: st.InsertFailed, Drop: st.Drop, EarlyDrop: st.EarlyDrop,
 		}
 		fresh[ns.inode] = row
 		changed = changed || row != old
@@ -100,19 +101,11 @@ func (s *sampler) hidesTables(err error) {
 	}
 }
 
-func (s *sampler) tableOf(ctx context.Context, ns *namespace) (ctStats, error) {
-	var st ctStats
-	err := s.inside(ctx, ns, func() error {
-		const request, ack = 0x1, 0x4
-		err := nlDump(unix.NETLINK_NETFILTER, ctRequest(ctMsgGetStats, request|ack), s.ct.buf, func(_ uint16, b []byte) error {
-			return parseCtStats(b, false, &st)
-		})
-		if err != nil {
-			return err
-		}
-		return nlDump(unix.NETLINK_NETFILTER, ctRequest(ctMsgGetStatsCPU, nlFlagsDump), s.ct.buf, func(_ uint16, b []byte) error {
-			return parseCtStats(b, true, &st)
-		})
+func (s *sampler) tableOf(ctx context.Context, ns *namespace) (conntrack.Stats, error) {
+	var st conntrack.Stats
+	err := s.inside(ctx, ns, func() (err error) {
+		st, err = conntrack.ReadStats(s.ct.buf)
+		return err
 	})
 	if err != nil {
 		return st, fmt.Errorf("reading a connection tracking table: %w", err)
@@ -122,7 +115,7 @@ func (s *sampler) tableOf(ctx context.Context, ns *namespace) (ctStats, error) {
 
 // noTracking reports whether an error says that the tables will not be read
 // later either: it is forbidden, or the kernel has no connection tracking.
-func noTracking(err error) bool { return errors.Is(err, fs.ErrPermission) || nlRefused(err) }
+func noTracking(err error) bool { return errors.Is(err, fs.ErrPermission) || netlink.Refused(err) }
 
 func hostOf(spaces []*namespace) *namespace {
 	for _, ns := range spaces {

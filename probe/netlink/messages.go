@@ -1,4 +1,5 @@
-package probe
+// Package netlink asks the kernel over netlink.
+package netlink
 
 import (
 	"encoding/binary"
@@ -10,17 +11,23 @@ import (
 // is kept apart from the sockets, so that it is tested and fuzzed anywhere.
 
 const (
-	nlHeaderSize = 16
-	nlMsgError   = 2
-	nlMsgDone    = 3
-	nlFlagIntr   = 0x10
+	// HeaderSize is that of struct nlmsghdr.
+	HeaderSize = 16
+
+	msgError = 2
+	msgDone  = 3
+	flagIntr = 0x10
+
+	// FlagsDump asks for every entry: NLM_F_DUMP | NLM_F_REQUEST.
+	FlagsDump = 0x300 | 0x1
 )
 
 var (
-	errNetlinkShort = errors.New("netlink message is cut short")
-	// errDumpInterrupted means that the table changed in a way that may have
+	// ErrShort means that a message ends before what it holds.
+	ErrShort = errors.New("netlink message is cut short")
+	// ErrInterrupted means that the table changed in a way that may have
 	// made the kernel skip entries.
-	errDumpInterrupted = errors.New("netlink dump was interrupted by a change")
+	ErrInterrupted = errors.New("netlink dump was interrupted by a change")
 )
 
 // errno is a kernel error from a netlink error message.
@@ -28,34 +35,34 @@ type errno int32
 
 func (e errno) Error() string { return fmt.Sprintf("netlink error %d", int32(e)) }
 
-// nlMessages calls fn for every message of one datagram. done is true when the
+// Messages calls fn for every message of one datagram. done is true when the
 // dump has ended.
-func nlMessages(b []byte, fn func(kind uint16, payload []byte) error) (done bool, interrupted bool, err error) {
+func Messages(b []byte, fn func(kind uint16, payload []byte) error) (done bool, interrupted bool, err error) {
 	for len(b) > 0 {
-		if len(b) < nlHeaderSize {
-			return false, interrupted, errNetlinkShort
+		if len(b) < HeaderSize {
+			return false, interrupted, ErrShort
 		}
 		size := binary.NativeEndian.Uint32(b[0:4])
 		kind := binary.NativeEndian.Uint16(b[4:6])
 		flags := binary.NativeEndian.Uint16(b[6:8])
-		if size < nlHeaderSize || uint64(size) > uint64(len(b)) {
-			return false, interrupted, errNetlinkShort
+		if size < HeaderSize || uint64(size) > uint64(len(b)) {
+			return false, interrupted, ErrShort
 		}
-		if flags&nlFlagIntr != 0 {
+		if flags&flagIntr != 0 {
 			interrupted = true
 		}
-		payload := b[nlHeaderSize:size]
+		payload := b[HeaderSize:size]
 		switch kind {
-		case nlMsgDone:
+		case msgDone:
 			if len(payload) >= 4 {
 				if code := int32(binary.NativeEndian.Uint32(payload)); code != 0 { //nolint:gosec // a kernel errno, signed by definition
 					return true, interrupted, errno(code)
 				}
 			}
 			return true, interrupted, nil
-		case nlMsgError:
+		case msgError:
 			if len(payload) < 4 {
-				return false, interrupted, errNetlinkShort
+				return false, interrupted, ErrShort
 			}
 			if code := int32(binary.NativeEndian.Uint32(payload)); code != 0 { //nolint:gosec // a kernel errno, signed by definition
 				return true, interrupted, errno(code)
@@ -66,28 +73,28 @@ func nlMessages(b []byte, fn func(kind uint16, payload []byte) error) (done bool
 				return false, interrupted, err
 			}
 		}
-		b = b[min(nlAlign(int(size)), len(b)):]
+		b = b[min(align(int(size)), len(b)):]
 	}
 	return false, interrupted, nil
 }
 
-// nlAttrs calls fn for every attribute (struct nlattr) of a payload. The kind
+// Attrs calls fn for every attribute (struct nlattr) of a payload. The kind
 // comes without the nested and byte-order flags.
-func nlAttrs(b []byte, fn func(kind uint16, value []byte)) error {
+func Attrs(b []byte, fn func(kind uint16, value []byte)) error {
 	for len(b) >= 4 {
 		size := int(binary.NativeEndian.Uint16(b[0:2]))
 		kind := binary.NativeEndian.Uint16(b[2:4]) & 0x3fff
 		if size < 4 || size > len(b) {
-			return errNetlinkShort
+			return ErrShort
 		}
 		fn(kind, b[4:size])
-		b = b[min(nlAlign(size), len(b)):]
+		b = b[min(align(size), len(b)):]
 	}
 	return nil
 }
 
-// nlAttr appends one attribute.
-func nlAttr(dst []byte, kind uint16, value []byte) []byte {
+// Attr appends one attribute.
+func Attr(dst []byte, kind uint16, value []byte) []byte {
 	dst = binary.NativeEndian.AppendUint16(dst, uint16(4+len(value))) //nolint:gosec // values are a few bytes
 	dst = binary.NativeEndian.AppendUint16(dst, kind)
 	dst = append(dst, value...)
@@ -97,10 +104,10 @@ func nlAttr(dst []byte, kind uint16, value []byte) []byte {
 	return dst
 }
 
-// nlRequest returns a dump request.
-func nlRequest(kind, flags uint16, payload []byte) []byte {
-	b := make([]byte, 0, nlHeaderSize+len(payload))
-	b = binary.NativeEndian.AppendUint32(b, uint32(nlHeaderSize+len(payload))) //nolint:gosec // requests are a few bytes
+// Request returns a dump request.
+func Request(kind, flags uint16, payload []byte) []byte {
+	b := make([]byte, 0, HeaderSize+len(payload))
+	b = binary.NativeEndian.AppendUint32(b, uint32(HeaderSize+len(payload))) //nolint:gosec // requests are a few bytes
 	b = binary.NativeEndian.AppendUint16(b, kind)
 	b = binary.NativeEndian.AppendUint16(b, flags)
 	b = binary.NativeEndian.AppendUint32(b, 1) // sequence
@@ -108,4 +115,4 @@ func nlRequest(kind, flags uint16, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-func nlAlign(n int) int { return (n + 3) &^ 3 }
+func align(n int) int { return (n + 3) &^ 3 }

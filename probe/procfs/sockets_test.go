@@ -1,4 +1,4 @@
-package probe
+package procfs
 
 import (
 	"encoding/binary"
@@ -25,28 +25,28 @@ func littleEndian(t testing.TB) {
 	}
 }
 
-func TestParseProcNetLine(t *testing.T) {
+func TestSocketLines(t *testing.T) {
 	t.Parallel()
 	littleEndian(t)
 	for name, tc := range map[string]struct {
 		line, local, remote string
-		state               State
+		state               uint8
 		inode               uint64
 	}{
-		"listener":    {procListen, "127.0.0.1:8080", "0.0.0.0:0", StateListen, 28412},
-		"established": {procEstab, "10.244.1.7:50412", "20.60.1.4:443", StateEstablished, 31337},
-		"TIME_WAIT":   {procTimeWait, "10.244.1.7:50413", "20.60.1.4:443", StateTimeWait, 0},
-		"IPv6":        {procTCP6, "[fd00::7]:50414", "[2603:1020::4]:443", StateSynSent, 777},
-		"mapped":      {procMapped, "10.244.1.7:50415", "20.60.1.4:443", StateCloseWait, 778},
+		"listener":    {procListen, "127.0.0.1:8080", "0.0.0.0:0", 10, 28412},
+		"established": {procEstab, "10.244.1.7:50412", "20.60.1.4:443", 1, 31337},
+		"TIME_WAIT":   {procTimeWait, "10.244.1.7:50413", "20.60.1.4:443", 6, 0},
+		"IPv6":        {procTCP6, "[fd00::7]:50414", "[2603:1020::4]:443", 2, 777},
+		"mapped":      {procMapped, "10.244.1.7:50415", "20.60.1.4:443", 8, 778},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := Socket{Cgroup: 9, Key: 9}
-			if err := parseProcNetLine([]byte(strings.TrimSuffix(tc.line, "\n")), &got); err != nil {
+			got := Socket{Inode: 9}
+			if err := parseSocket([]byte(strings.TrimSuffix(tc.line, "\n")), &got); err != nil {
 				t.Fatal(err)
 			}
 			want := Socket{
-				Protocol: protocolTCP, State: tc.state, Inode: tc.inode,
+				State: tc.state, Inode: tc.inode,
 				Local: netip.MustParseAddrPort(tc.local), Remote: netip.MustParseAddrPort(tc.remote),
 			}
 			if got != want {
@@ -56,7 +56,7 @@ func TestParseProcNetLine(t *testing.T) {
 	}
 }
 
-func TestParseProcNetLineMalformed(t *testing.T) {
+func TestSocketLinesMalformed(t *testing.T) {
 	t.Parallel()
 	good := strings.TrimSuffix(procEstab, "\n")
 	for name, line := range map[string]string{
@@ -76,7 +76,7 @@ func TestParseProcNetLineMalformed(t *testing.T) {
 		"an odd long addr": strings.Replace(good, "0701F40A:C4EC", "0701F40A0701F40A:C4EC", 1),
 	} {
 		s := Socket{Inode: 5}
-		if err := parseProcNetLine([]byte(line), &s); !errors.Is(err, errProcfsLine) {
+		if err := parseSocket([]byte(line), &s); !errors.Is(err, ErrLine) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if s != (Socket{Inode: 5}) {
@@ -85,58 +85,35 @@ func TestParseProcNetLineMalformed(t *testing.T) {
 	}
 }
 
-func TestParseProcNet(t *testing.T) {
+func TestSockets(t *testing.T) {
 	t.Parallel()
 	littleEndian(t)
 	text := procTCPHeader + procListen + "garbage\n" + procEstab + "\n" + procTimeWait + procTCP6 + procMapped
-	var states []State
-	key := func(local, _ netip.AddrPort) uint64 { return uint64(local.Port()) }
-	bad, err := parseProcNet(strings.NewReader(text), key, func(s *Socket) {
+	var states []uint8
+	bad, err := Sockets(strings.NewReader(text), func(s *Socket) {
 		states = append(states, s.State)
-		if s.Key != uint64(s.Local.Port()) {
-			t.Errorf("key %d of %s", s.Key, s.Local)
-		}
 	})
 	if err != nil || bad != 2 || len(states) != 5 {
 		t.Errorf("%d bad, %v, states %v", bad, err, states)
 	}
 	for name, text := range map[string]string{"empty": "", "headings only": procTCPHeader} {
-		if bad, err := parseProcNet(strings.NewReader(text), key, func(*Socket) { t.Error(name) }); bad != 0 || err != nil {
+		if bad, err := Sockets(strings.NewReader(text), func(*Socket) { t.Error(name) }); bad != 0 || err != nil {
 			t.Errorf("%s: %d, %v", name, bad, err)
 		}
 	}
-	if _, err := parseProcNet(strings.NewReader(procTCPHeader+strings.Repeat("x", maxProcfsLine+1)), key, nil); err == nil {
+	if _, err := Sockets(strings.NewReader(procTCPHeader+strings.Repeat("x", maxLine+1)), nil); err == nil {
 		t.Error("a line without an end is accepted")
 	}
 }
 
-func TestTupleKeys(t *testing.T) {
-	t.Parallel()
-	k := newTupleKeys()
-	a, b := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2")
-	same := k.key(1, protocolTCP, a, b)
-	if k.key(1, protocolTCP, a, b) != same {
-		t.Error("the same tuple has two keys")
-	}
-	for name, other := range map[string]uint64{
-		"namespace": k.key(2, protocolTCP, a, b), "protocol": k.key(1, protocolUDP, a, b), "direction": k.key(1, protocolTCP, b, a),
-		"run": newTupleKeys().key(1, protocolTCP, a, b),
-	} {
-		if other == same {
-			t.Errorf("another %s has the same key", name)
-		}
-	}
-}
-
-func FuzzParseProcNet(f *testing.F) {
+func FuzzSockets(f *testing.F) {
 	f.Add(procTCPHeader + procListen + procEstab + procTimeWait)
 	f.Add(procTCPHeader + procTCP6 + procMapped)
 	f.Add("x\n   1: 0:0 1:1 01 a b c d e 5\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		key := func(netip.AddrPort, netip.AddrPort) uint64 { return 1 }
 		lines := strings.Count(text, "\n") + 1
 		emitted := 0
-		bad, err := parseProcNet(strings.NewReader(text), key, func(s *Socket) {
+		bad, err := Sockets(strings.NewReader(text), func(s *Socket) {
 			emitted++
 			if !s.Local.IsValid() || !s.Remote.IsValid() || s.Local.Addr().Is4In6() {
 				t.Errorf("%+v", s)

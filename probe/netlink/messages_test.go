@@ -1,4 +1,4 @@
-package probe
+package netlink
 
 import (
 	"encoding/binary"
@@ -8,21 +8,21 @@ import (
 	"testing"
 )
 
-// nlMessage builds one message of an answer.
-func nlMessage(kind, flags uint16, payload []byte) []byte {
-	b := nlRequest(kind, flags, payload)
+// message builds one message of an answer.
+func message(kind, flags uint16, payload []byte) []byte {
+	b := Request(kind, flags, payload)
 	for len(b)%4 != 0 {
 		b = append(b, 0)
 	}
 	return b
 }
 
-func nlCode(code int32) []byte { return binary.NativeEndian.AppendUint32(nil, uint32(code)) }
+func code(code int32) []byte { return binary.NativeEndian.AppendUint32(nil, uint32(code)) }
 
-func TestNetlinkMessages(t *testing.T) {
+func TestMessages(t *testing.T) {
 	t.Parallel()
-	one, two := nlMessage(20, 0, []byte{1, 2, 3}), nlMessage(21, 0, []byte{4})
-	done := nlMessage(nlMsgDone, 2, nlCode(0))
+	one, two := message(20, 0, []byte{1, 2, 3}), message(21, 0, []byte{4})
+	done := message(msgDone, 2, code(0))
 	for name, tc := range map[string]struct {
 		in          []byte
 		kinds       []uint16
@@ -33,16 +33,16 @@ func TestNetlinkMessages(t *testing.T) {
 		"nothing":                {},
 		"two":                    {in: slices.Concat(one, two), kinds: []uint16{20, 21}},
 		"the end of a dump":      {in: slices.Concat(one, done, two), kinds: []uint16{20}, done: true},
-		"a done without a code":  {in: nlMessage(nlMsgDone, 0, nil), done: true},
-		"a done that failed":     {in: nlMessage(nlMsgDone, 0, nlCode(-22)), done: true, kernelError: -22},
-		"an acknowledgement":     {in: nlMessage(nlMsgError, 0, nlCode(0)), done: true},
-		"refused":                {in: nlMessage(nlMsgError, 0, nlCode(-1)), done: true, kernelError: -1},
-		"an error without code":  {in: nlMessage(nlMsgError, 0, nil), err: errNetlinkShort},
-		"interrupted":            {in: slices.Concat(nlMessage(20, nlFlagIntr, nil), done), kinds: []uint16{20}, done: true, intr: true},
-		"half a header":          {in: slices.Concat(one, two[:9]), kinds: []uint16{20}, err: errNetlinkShort},
-		"half a message":         {in: two[:17], err: errNetlinkShort, kinds: nil},
-		"shorter than a header":  {in: binary.NativeEndian.AppendUint32(nil, 8), err: errNetlinkShort},
-		"a length of zero":       {in: make([]byte, 16), err: errNetlinkShort},
+		"a done without a code":  {in: message(msgDone, 0, nil), done: true},
+		"a done that failed":     {in: message(msgDone, 0, code(-22)), done: true, kernelError: -22},
+		"an acknowledgement":     {in: message(msgError, 0, code(0)), done: true},
+		"refused":                {in: message(msgError, 0, code(-1)), done: true, kernelError: -1},
+		"an error without code":  {in: message(msgError, 0, nil), err: ErrShort},
+		"interrupted":            {in: slices.Concat(message(20, flagIntr, nil), done), kinds: []uint16{20}, done: true, intr: true},
+		"half a header":          {in: slices.Concat(one, two[:9]), kinds: []uint16{20}, err: ErrShort},
+		"half a message":         {in: two[:17], err: ErrShort, kinds: nil},
+		"shorter than a header":  {in: binary.NativeEndian.AppendUint32(nil, 8), err: ErrShort},
+		"a length of zero":       {in: make([]byte, 16), err: ErrShort},
 		"the last is not padded": {in: slices.Concat(two, one[:19]), kinds: []uint16{21, 20}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestNetlinkMessages(t *testing.T) {
 				in = slices.Clone(in)
 				binary.NativeEndian.PutUint32(in, 18)
 			}
-			done, intr, err := nlMessages(in, func(kind uint16, _ []byte) error {
+			done, intr, err := Messages(in, func(kind uint16, _ []byte) error {
 				kinds = append(kinds, kind)
 				return nil
 			})
@@ -73,11 +73,11 @@ func TestNetlinkMessages(t *testing.T) {
 	}
 }
 
-func TestNetlinkMessagesStopsOnError(t *testing.T) {
+func TestMessagesStopsOnError(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	calls := 0
-	_, _, err := nlMessages(slices.Concat(nlMessage(20, 0, nil), nlMessage(20, 0, nil)), func(uint16, []byte) error {
+	_, _, err := Messages(slices.Concat(message(20, 0, nil), message(20, 0, nil)), func(uint16, []byte) error {
 		calls++
 		return boom
 	})
@@ -92,15 +92,15 @@ type attr struct {
 }
 
 func attrsOf(b []byte) (out []attr, err error) {
-	err = nlAttrs(b, func(kind uint16, v []byte) { out = append(out, attr{kind, string(v)}) })
+	err = Attrs(b, func(kind uint16, v []byte) { out = append(out, attr{kind, string(v)}) })
 	return out, err
 }
 
-func TestNetlinkAttrs(t *testing.T) {
+func TestAttrs(t *testing.T) {
 	t.Parallel()
-	b := nlAttr(nil, 1, []byte("a"))
-	b = nlAttr(b, 2|0x8000, []byte("bcde"))
-	b = nlAttr(b, 3|0x4000, nil)
+	b := Attr(nil, 1, []byte("a"))
+	b = Attr(b, 2|0x8000, []byte("bcde"))
+	b = Attr(b, 3|0x4000, nil)
 	want := []attr{{1, "a"}, {2, "bcde"}, {3, ""}}
 	if got, err := attrsOf(b); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, err)
@@ -112,21 +112,21 @@ func TestNetlinkAttrs(t *testing.T) {
 		if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 			t.Skip("the bytes are little-endian")
 		}
-		if _, err := attrsOf(bad); !errors.Is(err, errNetlinkShort) {
+		if _, err := attrsOf(bad); !errors.Is(err, ErrShort) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func FuzzNetlink(f *testing.F) {
-	f.Add(nlMessage(20, 0, nlAttr(nil, 1, []byte("abc"))))
-	f.Add(slices.Concat(nlMessage(20, nlFlagIntr, nil), nlMessage(nlMsgDone, 0, nlCode(-5))))
-	f.Add(nlMessage(nlMsgError, 0, nlCode(0)))
+	f.Add(message(20, 0, Attr(nil, 1, []byte("abc"))))
+	f.Add(slices.Concat(message(20, flagIntr, nil), message(msgDone, 0, code(-5))))
+	f.Add(message(msgError, 0, code(0)))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		seen := 0
-		_, _, err := nlMessages(in, func(_ uint16, payload []byte) error {
-			seen += nlHeaderSize + len(payload)
-			return nlAttrs(payload, func(uint16, []byte) {})
+		_, _, err := Messages(in, func(_ uint16, payload []byte) error {
+			seen += HeaderSize + len(payload)
+			return Attrs(payload, func(uint16, []byte) {})
 		})
 		if err == nil && seen > len(in) {
 			t.Errorf("%d bytes of %d", seen, len(in))

@@ -1,9 +1,7 @@
-package probe
+package plain
 
 import (
-	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 func TestPrintable(t *testing.T) {
@@ -21,8 +19,8 @@ func TestPrintable(t *testing.T) {
 		"\xff":                                 "\ufffd",
 		"\u009b31mx":                           "x",
 	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		if got := Line(in); got != want {
+			t.Errorf("Line(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -34,20 +32,8 @@ func TestCut(t *testing.T) {
 		limit int
 		want  string
 	}{{"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"aé", 2, "a"}, {"日本", 5, "日"}, {"日", 2, ""}, {"", 0, ""}} {
-		if got := cut(tc.in, tc.limit); got != tc.want {
-			t.Errorf("cut(%q, %d) = %q, want %q", tc.in, tc.limit, got, tc.want)
-		}
-	}
-}
-
-// A cgroup's name is chosen by whoever may make one. It must neither speak to
-// the terminal nor end the stream: frames hold UTF-8 only.
-func TestUnitIsText(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"\xff\xfe.service", "\x1b[2J.scope", strings.Repeat("é", 400) + ".service"} {
-		unit := ParseCgroupPath("/system.slice/" + name).Unit
-		if unit == "" || !utf8.ValidString(unit) || strings.ContainsRune(unit, 0x1b) || len(unit) > maxUnit {
-			t.Errorf("%q became %q", name, unit)
+		if got := Cut(tc.in, tc.limit); got != tc.want {
+			t.Errorf("Cut(%q, %d) = %q, want %q", tc.in, tc.limit, got, tc.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package probe
+package netlink
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nlLink is a netlink socket, or what a test puts in its place.
-type nlLink interface {
+// link is a netlink socket, or what a test puts in its place.
+type link interface {
 	send(request []byte) error
 	// recv reads one datagram. foreign means that it is not from the kernel:
 	// any local process can send to a netlink port.
@@ -16,22 +16,22 @@ type nlLink interface {
 	close() error
 }
 
-// nlAsk sends one request and calls fn for every message of the answer, as
-// nlDump does; a test answers it in the kernel's place.
-type nlAsk func(request, buf []byte, fn func(kind uint16, payload []byte) error) error
+// Ask sends one request and calls fn for every message of the answer, as
+// Dump does; a test answers it in the kernel's place.
+type Ask func(request, buf []byte, fn func(kind uint16, payload []byte) error) error
 
-// nlAsker returns what asks the kernel by one netlink protocol.
-func nlAsker(protocol int) nlAsk {
+// Asker returns what asks the kernel by one netlink protocol.
+func Asker(protocol int) Ask {
 	return func(request, buf []byte, fn func(kind uint16, payload []byte) error) error {
-		return nlDump(protocol, request, buf, fn)
+		return Dump(protocol, request, buf, fn)
 	}
 }
 
-// nlDump sends one request on a fresh socket of the calling thread's network
+// Dump sends one request on a fresh socket of the calling thread's network
 // namespace and calls fn for every message of the answer. The socket is closed
 // at once: an open one would keep the namespace of a deleted pod alive.
-func nlDump(protocol int, request, buf []byte, fn func(kind uint16, payload []byte) error) (err error) {
-	link, err := openNetlink(protocol)
+func Dump(protocol int, request, buf []byte, fn func(kind uint16, payload []byte) error) (err error) {
+	link, err := open(protocol)
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,11 @@ func nlDump(protocol int, request, buf []byte, fn func(kind uint16, payload []by
 			err = fmt.Errorf("closing a netlink socket: %w", cerr)
 		}
 	}()
-	return nlExchange(link, request, buf, fn)
+	return exchange(link, request, buf, fn)
 }
 
-// nlExchange sends one request and reads its answer to the end.
-func nlExchange(link nlLink, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
+// exchange sends one request and reads its answer to the end.
+func exchange(link link, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
 	if err := link.send(request); err != nil {
 		return fmt.Errorf("asking over netlink: %w", err)
 	}
@@ -55,15 +55,15 @@ func nlExchange(link nlLink, request, buf []byte, fn func(kind uint16, payload [
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EAGAIN):
-			return fmt.Errorf("reading a netlink answer: none came for %d seconds: %w", nlPatience, err)
+			return fmt.Errorf("reading a netlink answer: none came for %d seconds: %w", patience, err)
 		case err != nil:
 			return fmt.Errorf("reading a netlink answer: %w", err)
 		case foreign:
 			continue
 		case truncated:
-			return fmt.Errorf("a netlink answer is longer than %d bytes: %w", len(buf), errNetlinkShort)
+			return fmt.Errorf("a netlink answer is longer than %d bytes: %w", len(buf), ErrShort)
 		}
-		done, intr, err := nlMessages(buf[:n], fn)
+		done, intr, err := Messages(buf[:n], fn)
 		interrupted = interrupted || intr
 		if err != nil {
 			var code errno
@@ -77,7 +77,7 @@ func nlExchange(link nlLink, request, buf []byte, fn func(kind uint16, payload [
 		}
 	}
 	if interrupted {
-		return errDumpInterrupted
+		return ErrInterrupted
 	}
 	return nil
 }
@@ -86,15 +86,15 @@ func nlExchange(link nlLink, request, buf []byte, fn func(kind uint16, payload [
 // or lost a part of.
 const maxDumps = 3
 
-// nlAskAgain asks until the answer is whole. When a table changes at each try,
+// AskAgain asks until the answer is whole. When a table changes at each try,
 // what was told is kept: what one pass skipped another found, and what was met
 // twice counts once. An answer of which the kernel dropped a part (ENOBUFS) is
 // no such thing, and the last of these is an error.
-func nlAskAgain(ask nlAsk, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
+func AskAgain(ask Ask, request, buf []byte, fn func(kind uint16, payload []byte) error) error {
 	for attempt := 1; ; attempt++ {
 		err := ask(request, buf, fn)
 		switch {
-		case errors.Is(err, errDumpInterrupted):
+		case errors.Is(err, ErrInterrupted):
 			if attempt == maxDumps {
 				return nil
 			}
@@ -108,9 +108,9 @@ func nlAskAgain(ask nlAsk, request, buf []byte, fn func(kind uint16, payload []b
 	}
 }
 
-// nlRefused reports whether an answer says that the kernel does not know such
+// Refused reports whether an answer says that the kernel does not know such
 // a request, or a part of it.
-func nlRefused(err error) bool {
+func Refused(err error) bool {
 	for _, no := range []unix.Errno{unix.EINVAL, unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT} {
 		if errors.Is(err, no) {
 			return true
@@ -119,32 +119,32 @@ func nlRefused(err error) bool {
 	return false
 }
 
-// nlPatience is how many seconds an answer may take: a dump answers at once,
+// patience is how many seconds an answer may take: a dump answers at once,
 // and a kernel that does not must not hang the probe.
-const nlPatience = 5
+const patience = 5
 
-// netlinkSocket is a real nlLink.
-type netlinkSocket int
+// socket is a real link.
+type socket int
 
-func openNetlink(protocol int) (nlLink, error) {
+func open(protocol int) (link, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("opening a netlink socket: %w", err)
 	}
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: nlPatience}); err != nil {
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: patience}); err != nil {
 		return nil, errors.Join(fmt.Errorf("bounding a netlink read: %w", err), unix.Close(fd))
 	}
-	return netlinkSocket(fd), nil
+	return socket(fd), nil
 }
 
-func (s netlinkSocket) send(request []byte) error {
+func (s socket) send(request []byte) error {
 	return unix.Sendto(int(s), request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
-func (s netlinkSocket) recv(buf []byte) (n int, truncated, foreign bool, err error) {
+func (s socket) recv(buf []byte) (n int, truncated, foreign bool, err error) {
 	n, _, flags, from, err := unix.Recvmsg(int(s), buf, nil, 0)
 	sa, ok := from.(*unix.SockaddrNetlink)
 	return n, flags&unix.MSG_TRUNC != 0, ok && sa.Pid != 0, err
 }
 
-func (s netlinkSocket) close() error { return unix.Close(int(s)) }
+func (s socket) close() error { return unix.Close(int(s)) }

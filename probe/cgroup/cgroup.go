@@ -1,11 +1,14 @@
-package probe
+// Package cgroup reads whose processes a control group holds out of its path.
+package cgroup
 
 import (
 	"strings"
+
+	"github.com/snattop/snattop/probe/plain"
 )
 
-// CgroupOwner is what the path of a cgroup tells about its processes.
-type CgroupOwner struct {
+// Owner is what the path of a cgroup tells about its processes.
+type Owner struct {
 	// PodUID has its dashes restored; a static pod has 32 hex digits instead.
 	PodUID string
 	// ContainerID is 64 hex digits, without a scheme.
@@ -15,14 +18,14 @@ type CgroupOwner struct {
 }
 
 // Zero reports whether the path told nothing.
-func (c CgroupOwner) Zero() bool { return c == CgroupOwner{} }
+func (c Owner) Zero() bool { return c == Owner{} }
 
-// ParseCgroupFile reads the text of /proc/<pid>/cgroup (cgroups(7)). The lines
+// ParseFile reads the text of /proc/<pid>/cgroup (cgroups(7)). The lines
 // of several hierarchies may disagree: a line that names a pod wins, then one
 // that names a container, then the unit; among equals the v2 line, then
 // name=systemd, pids and memory, which runtimes always join.
-func ParseCgroupFile(text string) CgroupOwner {
-	best, bestRank := CgroupOwner{}, -1
+func ParseFile(text string) Owner {
+	best, bestRank := Owner{}, -1
 	for len(text) > 0 {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
@@ -34,7 +37,7 @@ func ParseCgroupFile(text string) CgroupOwner {
 		if !ok {
 			continue
 		}
-		owner := ParseCgroupPath(path)
+		owner := ParsePath(path)
 		rank := 10*ownerRank(owner) + hierarchyRank(controllers)
 		if rank > bestRank {
 			best, bestRank = owner, rank
@@ -43,7 +46,7 @@ func ParseCgroupFile(text string) CgroupOwner {
 	return best
 }
 
-func ownerRank(o CgroupOwner) int {
+func ownerRank(o Owner) int {
 	switch {
 	case o.PodUID != "" && o.ContainerID != "":
 		return 4
@@ -76,17 +79,17 @@ func hierarchyRank(controllers string) int {
 // maxUnit bounds the name of a unit; systemd's own limit is 255.
 const maxUnit = 255
 
-// ParseCgroupPath reads one path. Paths are matched by containment and not by
+// ParsePath reads one path. Paths are matched by containment and not by
 // prefix, because nested runtimes (kind) put their own folders in front, and a
 // private cgroup namespace shows "/../" instead of the parents.
-func ParseCgroupPath(path string) CgroupOwner {
-	var o CgroupOwner
+func ParsePath(path string) Owner {
+	var o Owner
 	// The kubelet with the systemd driver over a runtime with cgroupfs writes
 	// "…-pod<uid>.slice:cri-containerd:<id>": colons are separators as well.
 	for _, seg := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == ':' }) {
 		if uid := podUID(seg); uid != "" {
 			// A pod inside a container inside a pod: the innermost counts.
-			o = CgroupOwner{PodUID: uid}
+			o = Owner{PodUID: uid}
 			continue
 		}
 		if id, ok := containerID(seg); ok {
@@ -95,7 +98,7 @@ func ParseCgroupPath(path string) CgroupOwner {
 		}
 		if o.PodUID == "" && o.ContainerID == "" && isUnit(seg) {
 			// Whoever may make a cgroup chooses its name.
-			o.Unit = cut(printable(seg), maxUnit)
+			o.Unit = plain.Cut(plain.Line(seg), maxUnit)
 		}
 	}
 	return o

@@ -3,15 +3,14 @@ package probe
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"github.com/snattop/snattop/probe/conntrack"
+	"github.com/snattop/snattop/probe/netlink"
 )
 
-// ctnetlink as include/uapi/linux/netfilter/nfnetlink_conntrack.h describes it.
+// An entry of a tracking table, as include/uapi/linux/netfilter/nfnetlink_conntrack.h
+// describes it.
 const (
-	nfnlSubsysCtnetlink = 1
-	ctMsgGet            = 1
-	ctMsgGetStatsCPU    = 4
-	ctMsgGetStats       = 5
-
 	ctaTupleOrig = 1
 	ctaStatus    = 3
 
@@ -28,30 +27,13 @@ const (
 	ctaProtoNum     = 1
 	ctaProtoSrcPort = 2
 	ctaProtoDstPort = 3
-
-	// enum ctattr_stats_global and enum ctattr_stats_cpu; 8 is what was inserted.
-	ctaStatsGlobalCount  = 1
-	ctaStatsGlobalMax    = 2
-	ctaStatsInsertFailed = 9
-	ctaStatsDrop         = 10
-	ctaStatsEarlyDrop    = 11
-
-	nfgenmsgSize = 4
 )
-
-func ctRequest(kind, flags uint16) []byte {
-	payload := make([]byte, nfgenmsgSize) // AF_UNSPEC: both families
-	return nlRequest(nfnlSubsysCtnetlink<<8|kind, flags, payload)
-}
-
-// ctDumpRequest asks for all entries of both families.
-func ctDumpRequest() []byte { return ctRequest(ctMsgGet, nlFlagsDump) }
 
 // parseCtFlow reads the original direction of one entry, and whether it has been
 // answered; ok is false for what is neither TCP nor UDP.
 func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
-	if len(b) < nfgenmsgSize {
-		return false, errNetlinkShort
+	if len(b) < conntrack.HeaderSize {
+		return false, netlink.ErrShort
 	}
 	var proto uint8
 	var src, dst netip.Addr
@@ -63,17 +45,17 @@ func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 			inner = err
 		}
 	}
-	err = nlAttrs(b[nfgenmsgSize:], func(kind uint16, v []byte) {
+	err = netlink.Attrs(b[conntrack.HeaderSize:], func(kind uint16, v []byte) {
 		if kind == ctaStatus && len(v) == 4 {
 			unanswered = binary.BigEndian.Uint32(v)&ctStatusSeenReply == 0
 		}
 		if kind != ctaTupleOrig {
 			return
 		}
-		note(nlAttrs(v, func(kind uint16, v []byte) {
+		note(netlink.Attrs(v, func(kind uint16, v []byte) {
 			switch kind {
 			case ctaTupleIP:
-				note(nlAttrs(v, func(kind uint16, v []byte) {
+				note(netlink.Attrs(v, func(kind uint16, v []byte) {
 					switch {
 					case kind == ctaIPv4Src && len(v) == 4:
 						src = netip.AddrFrom4([4]byte(v))
@@ -86,7 +68,7 @@ func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 					}
 				}))
 			case ctaTupleProto:
-				note(nlAttrs(v, func(kind uint16, v []byte) {
+				note(netlink.Attrs(v, func(kind uint16, v []byte) {
 					switch {
 					case kind == ctaProtoNum && len(v) == 1:
 						proto = v[0]
@@ -111,32 +93,4 @@ func parseCtFlow(b []byte, s *Socket) (ok bool, err error) {
 		Unanswered: unanswered,
 	}
 	return true, nil
-}
-
-// ctStats is the state of one namespace's table.
-type ctStats struct{ count, max, insertFailed, drop, earlyDrop uint64 }
-
-// parseCtStats adds one answer to the global or the per-CPU question.
-func parseCtStats(b []byte, perCPU bool, st *ctStats) error {
-	if len(b) < nfgenmsgSize {
-		return errNetlinkShort
-	}
-	return nlAttrs(b[nfgenmsgSize:], func(kind uint16, v []byte) {
-		if len(v) != 4 {
-			return
-		}
-		n := uint64(binary.BigEndian.Uint32(v))
-		switch {
-		case !perCPU && kind == ctaStatsGlobalCount:
-			st.count = n
-		case !perCPU && kind == ctaStatsGlobalMax:
-			st.max = n
-		case perCPU && kind == ctaStatsInsertFailed:
-			st.insertFailed += n
-		case perCPU && kind == ctaStatsDrop:
-			st.drop += n
-		case perCPU && kind == ctaStatsEarlyDrop:
-			st.earlyDrop += n
-		}
-	})
 }

@@ -1,8 +1,9 @@
-package probe
+package cgroup
 
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const (
@@ -10,14 +11,14 @@ const (
 	cid = "4f1c0f9f2a7be8a6f7c3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f70819"
 )
 
-func TestParseCgroupPath(t *testing.T) {
+func TestParsePath(t *testing.T) {
 	t.Parallel()
 	under := strings.ReplaceAll(uid, "-", "_")
 	static := "0123456789abcdef0123456789abcdef"
-	pod := CgroupOwner{PodUID: uid, ContainerID: cid}
+	pod := Owner{PodUID: uid, ContainerID: cid}
 	for name, tc := range map[string]struct {
 		path string
-		want CgroupOwner
+		want Owner
 	}{
 		"systemd burstable":             {"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + under + ".slice/cri-containerd-" + cid + ".scope", pod},
 		"systemd guaranteed":            {"/kubepods.slice/kubepods-pod" + under + ".slice/cri-containerd-" + cid + ".scope", pod},
@@ -25,33 +26,33 @@ func TestParseCgroupPath(t *testing.T) {
 		"cgroupfs guaranteed":           {"/kubepods/pod" + uid + "/" + cid, pod},
 		"cri-o":                         {"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + under + ".slice/crio-" + cid + ".scope", pod},
 		"cri-o nested":                  {"/kubepods.slice/kubepods-pod" + under + ".slice/crio-" + cid + ".scope/container", pod},
-		"cri-o monitor":                 {"/kubepods.slice/kubepods-pod" + under + ".slice/crio-conmon-" + cid + ".scope", CgroupOwner{PodUID: uid}},
+		"cri-o monitor":                 {"/kubepods.slice/kubepods-pod" + under + ".slice/crio-conmon-" + cid + ".scope", Owner{PodUID: uid}},
 		"docker":                        {"/kubepods/burstable/pod" + uid + "/docker-" + cid + ".scope", pod},
 		"systemd kubelet, cgroupfs cri": {"/system.slice/containerd.service/kubepods-besteffort-pod" + under + ".slice:cri-containerd:" + cid, pod},
 		"kind":                          {"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" + under + ".slice/cri-containerd-" + cid + ".scope", pod},
 		"kind in docker":                {"/docker/" + strings.Repeat("a", 64) + "/kubelet/kubepods/besteffort/pod" + uid + "/" + cid, pod},
-		"private cgroup namespace":      {"/../crio-" + cid + ".scope", CgroupOwner{ContainerID: cid}},
+		"private cgroup namespace":      {"/../crio-" + cid + ".scope", Owner{ContainerID: cid}},
 		"private, other pod":            {"/../../pod" + uid + "/" + cid, pod},
-		"static pod":                    {"/kubepods/burstable/pod" + static + "/" + cid, CgroupOwner{PodUID: static, ContainerID: cid}},
-		"unit":                          {"/system.slice/sshd.service", CgroupOwner{Unit: "sshd.service"}},
-		"user session":                  {"/user.slice/user-0.slice/session-3.scope", CgroupOwner{Unit: "session-3.scope"}},
-		"plain docker":                  {"/docker/" + cid, CgroupOwner{ContainerID: cid}},
-		"root":                          {"/", CgroupOwner{}},
-		"kubepods itself":               {"/kubepods/besteffort", CgroupOwner{}},
-		"pod of the wrong length":       {"/kubepods/pod1234", CgroupOwner{}},
+		"static pod":                    {"/kubepods/burstable/pod" + static + "/" + cid, Owner{PodUID: static, ContainerID: cid}},
+		"unit":                          {"/system.slice/sshd.service", Owner{Unit: "sshd.service"}},
+		"user session":                  {"/user.slice/user-0.slice/session-3.scope", Owner{Unit: "session-3.scope"}},
+		"plain docker":                  {"/docker/" + cid, Owner{ContainerID: cid}},
+		"root":                          {"/", Owner{}},
+		"kubepods itself":               {"/kubepods/besteffort", Owner{}},
+		"pod of the wrong length":       {"/kubepods/pod1234", Owner{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := ParseCgroupPath(tc.path); got != tc.want {
-				t.Errorf("ParseCgroupPath(%q) = %+v, want %+v", tc.path, got, tc.want)
+			if got := ParsePath(tc.path); got != tc.want {
+				t.Errorf("ParsePath(%q) = %+v, want %+v", tc.path, got, tc.want)
 			}
 		})
 	}
 }
 
-func TestParseCgroupFile(t *testing.T) {
+func TestParseFile(t *testing.T) {
 	t.Parallel()
-	want := CgroupOwner{PodUID: uid, ContainerID: cid}
+	want := Owner{PodUID: uid, ContainerID: cid}
 	for name, text := range map[string]string{
 		"v2":                     "0::/kubepods/besteffort/pod" + uid + "/" + cid + "\n",
 		"v1 with an empty v2":    "12:pids:/kubepods/pod" + uid + "/" + cid + "\n1:name=systemd:/kubepods/pod" + uid + "/" + cid + "\n0::/\n",
@@ -60,21 +61,21 @@ func TestParseCgroupFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := ParseCgroupFile(text); got != want {
+			if got := ParseFile(text); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
-	if got := ParseCgroupFile(""); !got.Zero() {
+	if got := ParseFile(""); !got.Zero() {
 		t.Errorf("an empty file gives %+v", got)
 	}
 }
 
-func FuzzParseCgroupFile(f *testing.F) {
+func FuzzParseFile(f *testing.F) {
 	f.Add("0::/kubepods/pod" + uid + "/" + cid)
 	f.Add("0::/../crio-" + cid + ".scope\n::::\npod")
 	f.Fuzz(func(t *testing.T, text string) {
-		o := ParseCgroupFile(text)
+		o := ParseFile(text)
 		if o.ContainerID != "" && len(o.ContainerID) != 64 {
 			t.Errorf("container ID of %d characters", len(o.ContainerID))
 		}
@@ -82,4 +83,16 @@ func FuzzParseCgroupFile(f *testing.F) {
 			t.Errorf("pod UID of %d characters", n)
 		}
 	})
+}
+
+// A cgroup's name is chosen by whoever may make one. It must neither speak to
+// the terminal nor end the stream: frames hold UTF-8 only.
+func TestUnitIsText(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"\xff\xfe.service", "\x1b[2J.scope", strings.Repeat("é", 400) + ".service"} {
+		unit := ParsePath("/system.slice/" + name).Unit
+		if unit == "" || !utf8.ValidString(unit) || strings.ContainsRune(unit, 0x1b) || len(unit) > maxUnit {
+			t.Errorf("%q became %q", name, unit)
+		}
+	}
 }
