@@ -129,6 +129,12 @@ func (d *diagCollector) retain(live map[uint64]bool) {
 // newer ones, may refuse the request for both families, or byte-code.
 var diagWays = []struct{ byFamily, plain bool }{{false, false}, {false, true}, {true, false}, {true, true}}
 
+// works reports whether the kernel answers: listeners are few, while a look for
+// anything else goes through the sockets of the whole machine.
+func (d *diagCollector) works() error {
+	return d.dump(diagQuery{states: diagStatesOfListeners}, func(*Socket) error { return nil })
+}
+
 // dump reads the sockets in some states in the first way that is not refused,
 // and keeps to it.
 func (d *diagCollector) dump(q diagQuery, sink func(*Socket) error) error {

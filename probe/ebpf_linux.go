@@ -2,13 +2,10 @@ package probe
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/snattop/snattop/probe/bpf"
 	"github.com/snattop/snattop/probe/count"
-	"github.com/snattop/snattop/probe/netns"
 )
 
 // ebpfCounter counts in the kernel.
@@ -52,33 +49,15 @@ func (e *ebpfCounter) read() (*count.Reading, error) { return e.c.Read() }
 
 func (e *ebpfCounter) close() error { return e.c.Close() }
 
-// seed enters every namespace once. One that cannot be entered is a problem;
-// what begins there from now on is counted all the same.
-func (e *ebpfCounter) seed(ctx context.Context, now time.Time, s *sampler, spaces []*namespace) (sockets uint64, err error) {
+// seed finds what is open in every namespace, and which of it is silent.
+func (e *ebpfCounter) seed(_ context.Context, now time.Time, _ *sampler, spaces []*namespace) (sockets uint64, err error) {
 	if e.seeded {
 		return 0, e.check(now)
 	}
-	e.seeded = true
-	if err := e.c.SeedHolders(); err != nil {
-		return 0, err
+	e.seeded, e.checked = true, now.Add(checkSoonest)
+	inodes := make([]uint64, len(spaces))
+	for i, ns := range spaces {
+		inodes[i] = ns.inode
 	}
-	for _, ns := range spaces {
-		err := s.inside(ctx, ns, func() error {
-			n, err := e.c.SeedNamespace()
-			sockets += n
-			return err
-		})
-		switch {
-		case ctx.Err() != nil:
-			return sockets, ctx.Err()
-		case err != nil && !errors.Is(err, netns.ErrGone):
-			s.unread++
-			s.problems.add(fmt.Errorf("what was open before: %w", err))
-		}
-	}
-	if err := e.c.Seeded(); err != nil {
-		return sockets, err
-	}
-	// Which of what was found is silent.
-	return sockets, e.check(now)
+	return e.c.Seed(inodes)
 }

@@ -126,9 +126,7 @@ func (s *sampler) tryDiag() (func() error, error) {
 	}
 	diag := newDiagCollector()
 	diag.outbound = func(key uint64) bool { return s.agg.wentOut(key) }
-	err := s.thread.Do(context.Background(), netns.Place{}, func() error {
-		return diag.collect(nil, func(*Socket) {})
-	})
+	err := s.thread.Do(context.Background(), netns.Place{}, diag.works)
 	return s.lists(diag), err
 }
 

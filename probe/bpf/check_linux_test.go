@@ -8,27 +8,18 @@ import (
 )
 
 // one returns the only open connection that is followed, apart from those given.
-func one(t *testing.T, c *Counter, but ...uint64) (key uint64, conn countConn) {
+func one(t *testing.T, c *Counter, but ...uint64) (id uint64, conn countConn) {
 	t.Helper()
-	n := 0
-	var k uint64
-	var v countConn
-	it := c.maps.Conns.Iterate()
-next:
-	for it.Next(&k, &v) {
-		for _, b := range but {
-			if k == b {
-				continue next
-			}
-		}
-		key, conn = k, v
-		n++
+	all := followed(t, c)
+	for _, b := range but {
+		delete(all, b)
 	}
-	must(t, it.Err())
-	if n != 1 {
-		t.Fatalf("%d connections are followed", n)
+	if len(all) != 1 {
+		t.Fatalf("%d connections are followed", len(all))
 	}
-	return key, conn
+	for id, conn = range all {
+	}
+	return id, conn
 }
 
 // Nobody can make the kernel hide a change of state, so that what was remembered
@@ -46,7 +37,7 @@ func TestCheck(t *testing.T) {
 	ended := count.Events{Opens: 2, Closes: 2, Resets: 1, ResetsOut: 1}
 
 	t.Log("one that has ended unseen")
-	must(t, w.c.maps.Conns.Put(&key, &conn))
+	remember(t, w.c, key, conn)
 	atomic.AddUint32(&row.Established, 1)
 	must(t, w.c.Check())
 	w.read()
@@ -58,7 +49,7 @@ func TestCheck(t *testing.T) {
 
 	t.Log("one that was established unseen")
 	keptConn.Phase = 1
-	must(t, w.c.maps.Conns.Put(&keptKey, &keptConn))
+	remember(t, w.c, keptKey, keptConn)
 	atomic.AddUint32(&row.SynSent, 1)
 	atomic.AddUint32(&row.Established, ^uint32(0))
 	for range 5 {
@@ -66,7 +57,7 @@ func TestCheck(t *testing.T) {
 	}
 	ended.Opens++
 	w.want("established", s.at, count.Gauges{Established: 1}, ended)
-	if n, err := value(w.c.vars.Mended); err != nil || n != 2 {
+	if n, err := w.c.value(countVarMended); err != nil || n != 2 {
 		t.Errorf("%d mended, %v", n, err)
 	}
 	must(t, abort(kept), abort(keptOther))

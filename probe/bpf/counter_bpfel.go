@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type countBucket struct {
+	_      structs.HostLayout
+	Socks  [7]uint64
+	Passed uint32
+	Zero   uint32
+}
+
 type countConn struct {
 	_       structs.HostLayout
 	Since   uint64
@@ -70,34 +77,73 @@ type countWait struct {
 	Seconds uint32
 }
 
+type countWorker struct {
+	_        structs.HostLayout
+	Owner    uint64
+	Tid      uint32
+	Pid      uint32
+	Fd       uint64
+	Table    uint64
+	Node     uint64
+	Next     uint32
+	End      uint32
+	Met      uint32
+	Before   uint32
+	Net      uint64
+	Cgroup   uint64
+	CgroupId uint64
+	Tcp      uint64
+	Netns    uint32
+	Ours     uint32
+	Sockets  uint64
+	Files    [256]uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	countMapConns         = "conns"
 	countMapFreeRows      = "free_rows"
-	countMapHolders       = "holders"
+	countMapHeardPorts    = "heard_ports"
 	countMapKeys          = "keys"
 	countMapListeners     = "listeners"
 	countMapRows          = "rows"
+	countMapSocks         = "socks"
+	countMapSpaces        = "spaces"
 	countMapSpareRows     = "spare_rows"
+	countMapTables        = "tables"
+	countMapTaken         = "taken"
 	countMapWaits         = "waits"
+	countMapWorkers       = "workers"
 	countProgCheck        = "check"
-	countProgFound        = "found"
 	countProgHolding      = "holding"
+	countProgListening    = "listening"
 	countProgOnDestroy    = "on_destroy"
 	countProgOnResetIn    = "on_reset_in"
 	countProgOnResetOut   = "on_reset_out"
 	countProgOnRetransmit = "on_retransmit"
 	countProgOnState      = "on_state"
+	countProgPrepare      = "prepare"
+	countProgRest         = "rest"
+	countVarAllRows       = "all_rows"
+	countVarBegun         = "begun"
+	countVarBuckets       = "buckets"
+	countVarFilled        = "filled"
+	countVarHeard         = "heard"
 	countVarHz            = "hz"
 	countVarLostConns     = "lost_conns"
 	countVarLostRows      = "lost_rows"
+	countVarMainRows      = "main_rows"
 	countVarMended        = "mended"
 	countVarNodeLevel     = "node_level"
 	countVarNodePidns     = "node_pidns"
+	countVarOwnFd         = "own_fd"
 	countVarSilenceUnit   = "silence_unit"
+	countVarSockOps       = "sock_ops"
 	countVarSockets       = "sockets"
+	countVarSwept         = "swept"
+	countVarTable         = "table"
 	countVarUnseeded      = "unseeded"
 )
 
@@ -144,41 +190,58 @@ type countSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type countProgramSpecs struct {
 	Check        *ebpf.ProgramSpec `ebpf:"check"`
-	Found        *ebpf.ProgramSpec `ebpf:"found"`
 	Holding      *ebpf.ProgramSpec `ebpf:"holding"`
+	Listening    *ebpf.ProgramSpec `ebpf:"listening"`
 	OnDestroy    *ebpf.ProgramSpec `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.ProgramSpec `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
 	OnState      *ebpf.ProgramSpec `ebpf:"on_state"`
+	Prepare      *ebpf.ProgramSpec `ebpf:"prepare"`
+	Rest         *ebpf.ProgramSpec `ebpf:"rest"`
 }
 
 // countMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type countMapSpecs struct {
-	Conns     *ebpf.MapSpec `ebpf:"conns"`
-	FreeRows  *ebpf.MapSpec `ebpf:"free_rows"`
-	Holders   *ebpf.MapSpec `ebpf:"holders"`
-	Keys      *ebpf.MapSpec `ebpf:"keys"`
-	Listeners *ebpf.MapSpec `ebpf:"listeners"`
-	Rows      *ebpf.MapSpec `ebpf:"rows"`
-	SpareRows *ebpf.MapSpec `ebpf:"spare_rows"`
-	Waits     *ebpf.MapSpec `ebpf:"waits"`
+	Conns      *ebpf.MapSpec `ebpf:"conns"`
+	FreeRows   *ebpf.MapSpec `ebpf:"free_rows"`
+	HeardPorts *ebpf.MapSpec `ebpf:"heard_ports"`
+	Keys       *ebpf.MapSpec `ebpf:"keys"`
+	Listeners  *ebpf.MapSpec `ebpf:"listeners"`
+	Rows       *ebpf.MapSpec `ebpf:"rows"`
+	Socks      *ebpf.MapSpec `ebpf:"socks"`
+	Spaces     *ebpf.MapSpec `ebpf:"spaces"`
+	SpareRows  *ebpf.MapSpec `ebpf:"spare_rows"`
+	Tables     *ebpf.MapSpec `ebpf:"tables"`
+	Taken      *ebpf.MapSpec `ebpf:"taken"`
+	Waits      *ebpf.MapSpec `ebpf:"waits"`
+	Workers    *ebpf.MapSpec `ebpf:"workers"`
 }
 
 // countVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type countVariableSpecs struct {
+	AllRows     *ebpf.VariableSpec `ebpf:"all_rows"`
+	Begun       *ebpf.VariableSpec `ebpf:"begun"`
+	Buckets     *ebpf.VariableSpec `ebpf:"buckets"`
+	Filled      *ebpf.VariableSpec `ebpf:"filled"`
+	Heard       *ebpf.VariableSpec `ebpf:"heard"`
 	Hz          *ebpf.VariableSpec `ebpf:"hz"`
 	LostConns   *ebpf.VariableSpec `ebpf:"lost_conns"`
 	LostRows    *ebpf.VariableSpec `ebpf:"lost_rows"`
+	MainRows    *ebpf.VariableSpec `ebpf:"main_rows"`
 	Mended      *ebpf.VariableSpec `ebpf:"mended"`
 	NodeLevel   *ebpf.VariableSpec `ebpf:"node_level"`
 	NodePidns   *ebpf.VariableSpec `ebpf:"node_pidns"`
+	OwnFd       *ebpf.VariableSpec `ebpf:"own_fd"`
 	SilenceUnit *ebpf.VariableSpec `ebpf:"silence_unit"`
+	SockOps     *ebpf.VariableSpec `ebpf:"sock_ops"`
 	Sockets     *ebpf.VariableSpec `ebpf:"sockets"`
+	Swept       *ebpf.VariableSpec `ebpf:"swept"`
+	Table       *ebpf.VariableSpec `ebpf:"table"`
 	Unseeded    *ebpf.VariableSpec `ebpf:"unseeded"`
 }
 
@@ -202,26 +265,36 @@ func (o *countObjects) Close() error {
 //
 // It can be passed to loadCountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type countMaps struct {
-	Conns     *ebpf.Map `ebpf:"conns"`
-	FreeRows  *ebpf.Map `ebpf:"free_rows"`
-	Holders   *ebpf.Map `ebpf:"holders"`
-	Keys      *ebpf.Map `ebpf:"keys"`
-	Listeners *ebpf.Map `ebpf:"listeners"`
-	Rows      *ebpf.Map `ebpf:"rows"`
-	SpareRows *ebpf.Map `ebpf:"spare_rows"`
-	Waits     *ebpf.Map `ebpf:"waits"`
+	Conns      *ebpf.Map `ebpf:"conns"`
+	FreeRows   *ebpf.Map `ebpf:"free_rows"`
+	HeardPorts *ebpf.Map `ebpf:"heard_ports"`
+	Keys       *ebpf.Map `ebpf:"keys"`
+	Listeners  *ebpf.Map `ebpf:"listeners"`
+	Rows       *ebpf.Map `ebpf:"rows"`
+	Socks      *ebpf.Map `ebpf:"socks"`
+	Spaces     *ebpf.Map `ebpf:"spaces"`
+	SpareRows  *ebpf.Map `ebpf:"spare_rows"`
+	Tables     *ebpf.Map `ebpf:"tables"`
+	Taken      *ebpf.Map `ebpf:"taken"`
+	Waits      *ebpf.Map `ebpf:"waits"`
+	Workers    *ebpf.Map `ebpf:"workers"`
 }
 
 func (m *countMaps) Close() error {
 	return _CountClose(
 		m.Conns,
 		m.FreeRows,
-		m.Holders,
+		m.HeardPorts,
 		m.Keys,
 		m.Listeners,
 		m.Rows,
+		m.Socks,
+		m.Spaces,
 		m.SpareRows,
+		m.Tables,
+		m.Taken,
 		m.Waits,
+		m.Workers,
 	)
 }
 
@@ -229,14 +302,24 @@ func (m *countMaps) Close() error {
 //
 // It can be passed to loadCountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type countVariables struct {
+	AllRows     *ebpf.Variable `ebpf:"all_rows"`
+	Begun       *ebpf.Variable `ebpf:"begun"`
+	Buckets     *ebpf.Variable `ebpf:"buckets"`
+	Filled      *ebpf.Variable `ebpf:"filled"`
+	Heard       *ebpf.Variable `ebpf:"heard"`
 	Hz          *ebpf.Variable `ebpf:"hz"`
 	LostConns   *ebpf.Variable `ebpf:"lost_conns"`
 	LostRows    *ebpf.Variable `ebpf:"lost_rows"`
+	MainRows    *ebpf.Variable `ebpf:"main_rows"`
 	Mended      *ebpf.Variable `ebpf:"mended"`
 	NodeLevel   *ebpf.Variable `ebpf:"node_level"`
 	NodePidns   *ebpf.Variable `ebpf:"node_pidns"`
+	OwnFd       *ebpf.Variable `ebpf:"own_fd"`
 	SilenceUnit *ebpf.Variable `ebpf:"silence_unit"`
+	SockOps     *ebpf.Variable `ebpf:"sock_ops"`
 	Sockets     *ebpf.Variable `ebpf:"sockets"`
+	Swept       *ebpf.Variable `ebpf:"swept"`
+	Table       *ebpf.Variable `ebpf:"table"`
 	Unseeded    *ebpf.Variable `ebpf:"unseeded"`
 }
 
@@ -245,25 +328,29 @@ type countVariables struct {
 // It can be passed to loadCountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type countPrograms struct {
 	Check        *ebpf.Program `ebpf:"check"`
-	Found        *ebpf.Program `ebpf:"found"`
 	Holding      *ebpf.Program `ebpf:"holding"`
+	Listening    *ebpf.Program `ebpf:"listening"`
 	OnDestroy    *ebpf.Program `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.Program `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
 	OnState      *ebpf.Program `ebpf:"on_state"`
+	Prepare      *ebpf.Program `ebpf:"prepare"`
+	Rest         *ebpf.Program `ebpf:"rest"`
 }
 
 func (p *countPrograms) Close() error {
 	return _CountClose(
 		p.Check,
-		p.Found,
 		p.Holding,
+		p.Listening,
 		p.OnDestroy,
 		p.OnResetIn,
 		p.OnResetOut,
 		p.OnRetransmit,
 		p.OnState,
+		p.Prepare,
+		p.Rest,
 	)
 }
 

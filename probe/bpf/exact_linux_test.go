@@ -283,7 +283,7 @@ func free(t *testing.T, c *Counter) int {
 
 // Connections beyond those that can be followed are a number too.
 func TestConnectionsRunOut(t *testing.T) {
-	const conns, n = 40, 100
+	const conns, n = 42, 100
 	w := newWatch(t, fresh(t, Config{Rows: 1024, Conns: conns}))
 	s := serve(t, loopback(), 4096)
 	var fds []int

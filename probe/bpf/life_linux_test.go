@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/snattop/snattop/probe/count"
@@ -50,13 +49,10 @@ func TestLives(t *testing.T) {
 				since = uint64(now()) - uint64(age) // before the machine began
 			}
 		}
-		var key uint64
-		var conn countConn
-		it := w.c.maps.Conns.Iterate()
-		for it.Next(&key, &conn) {
+		for key, conn := range followed(t, w.c) {
 			if ours = key; age > 0 {
 				conn.Since = since
-				must(t, w.c.maps.Conns.Update(&key, &conn, ebpf.UpdateExist))
+				remember(t, w.c, key, conn)
 			}
 			since = conn.Since
 			break
@@ -84,9 +80,7 @@ func TestLifeOfTheSeeded(t *testing.T) {
 	s := serve(t, loopback(), 8)
 	client, accepted := s.pair(false)
 	c := open(t, Config{Rows: 8192})
-	must(t, c.SeedHolders())
-	_, err := c.SeedNamespace()
-	must(t, err, c.Seeded())
+	seeded(t, c, netns(t))
 	w := newWatch(t, c)
 	w.want("found", s.at, count.Gauges{Established: 1}, count.Events{})
 	must(t, abort(client), end(accepted))

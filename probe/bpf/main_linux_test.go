@@ -19,6 +19,8 @@ import (
 const (
 	homeEnv = "SNATTOP_TEST_HOME"
 	roleEnv = "SNATTOP_TEST_ROLE"
+	// oldEnv asks for the programs for kernels before Linux 5.17.
+	oldEnv = "SNATTOP_TEST_BEFORE_5_17"
 )
 
 func TestMain(m *testing.M) {

@@ -165,13 +165,11 @@ func linkIDs(t *testing.T, c *Counter) (ids []uint32) {
 // A counter leaves nothing behind, in the kernel or here.
 func TestNothingIsLeft(t *testing.T) {
 	rows := 10_007 + os.Getpid()%1000 // a number that nobody else uses
-	cycle := func(seed bool) {
-		c, err := Open(Config{Rows: rows})
+	cycle := func(seeds bool) {
+		c, err := openHere(Config{Rows: rows})
 		must(t, err)
-		if seed {
-			must(t, c.SeedHolders())
-			_, err := c.SeedNamespace()
-			must(t, err, c.Seeded())
+		if seeds {
+			seeded(t, c, netns(t))
 		}
 		if n := len(linkIDs(t, c)); n != len(c.links) || n == 0 {
 			t.Errorf("%d links", n)
@@ -214,7 +212,7 @@ func TestOpenFailsHalfWay(t *testing.T) {
 		low := limit
 		low.Cur = uint64(files + more)
 		must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
-		c, err := Open(Config{Rows: rows})
+		c, err := openHere(Config{Rows: rows})
 		must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 		if err == nil {
 			must(t, c.Close())

@@ -65,15 +65,15 @@ func (c *Counter) Read() (*count.Reading, error) {
 		}
 	}
 	c.grace.begin()
-	rows, err := value(c.vars.LostRows)
+	rows, err := c.value(countVarLostRows)
 	if err != nil {
 		return nil, err
 	}
-	conns, err := value(c.vars.LostConns)
+	conns, err := c.value(countVarLostConns)
 	if err != nil {
 		return nil, err
 	}
-	unseeded, err := value(c.vars.Unseeded)
+	unseeded, err := c.value(countVarUnseeded)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func (c *Counter) Read() (*count.Reading, error) {
 }
 
 // value reads one of the programs' own counters.
-func value(v *ebpf.Variable) (n uint64, err error) {
-	if err := v.Get(&n); err != nil {
+func (c *Counter) value(name string) (n uint64, err error) {
+	if err := c.objects.Variables[name].Get(&n); err != nil {
 		return 0, fmt.Errorf("reading a counter of the programs: %w", err)
 	}
 	return n, nil
@@ -151,7 +151,7 @@ func (c *Counter) rest(p *part, index int, st *rowState) error {
 		st.idle++
 	case !st.leaving:
 		key := c.table.rows[index].Key
-		if err := c.maps.Keys.Delete(&key); err != nil {
+		if err := c.objects.Maps[countMapKeys].Delete(&key); err != nil {
 			return fmt.Errorf("giving up a row: %w", err)
 		}
 		st.leaving, st.left = true, c.grace.next()

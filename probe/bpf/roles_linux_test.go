@@ -89,11 +89,8 @@ type inside struct {
 // countInside counts from within a PID namespace of its own.
 func countInside(arg string) error {
 	at := netip.MustParseAddrPort(arg)
-	c, err := Open(Config{Rows: 64})
+	c, err := openHere(Config{Rows: 64})
 	if err != nil {
-		return err
-	}
-	if err := errors.Join(c.SeedHolders(), c.Seeded()); err != nil {
 		return err
 	}
 	fmt.Println("ready")
@@ -134,7 +131,7 @@ func tryToOpen(without string) error {
 			return err
 		}
 	}
-	c, err := Open(Config{Rows: 64})
+	c, err := openHere(Config{Rows: 64})
 	if err != nil {
 		return err
 	}

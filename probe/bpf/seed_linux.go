@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -13,72 +15,126 @@ import (
 	"github.com/snattop/snattop/probe/count"
 )
 
-// seeder finds the connections that were there before the programs, in two
-// steps: which process holds which socket, for the whole node at once; then the
-// sockets of each network namespace.
+// seeder finds the connections that were there before the programs.
 type seeder struct {
-	found, holding *ebpf.Program
-	holders, heard *ebpf.Map
-	sockets        *link.Iter
+	// workers is how many threads it may take.
+	workers int
 }
 
-func newSeeder(o *countObjects) *seeder {
-	return &seeder{found: o.Found, holding: o.Holding, holders: o.Holders, heard: o.Listeners}
-}
-
-func (s *seeder) close() error {
-	errs := []error{s.found.Close(), s.holding.Close(), s.holders.Close(), s.heard.Close()}
-	if s.sockets != nil {
-		errs = append(errs, s.sockets.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// SeedHolders looks through the open files of the node, so that the sockets
-// that SeedNamespace finds have their processes. It also tells the programs
-// which PID namespace is the node's: the caller's. Nothing is counted before.
-func (c *Counter) SeedHolders() error {
-	if c.seeds == nil {
-		return errSeeded
-	}
-	it, err := link.AttachIter(link.IterOptions{Program: c.seeds.holding})
-	if err != nil {
-		return fmt.Errorf("looking through open files: %w", explain(err))
-	}
-	err = iterate(it)
-	if err := errors.Join(err, it.Close()); err != nil {
-		return fmt.Errorf("looking through open files: %w", err)
-	}
-	return nil
+func newSeeder(o *ebpf.Collection) *seeder {
+	return &seeder{workers: min(runtime.GOMAXPROCS(0), int(o.Maps[countMapWorkers].MaxEntries()))}
 }
 
 var errSeeded = errors.New("the seeding has ended")
 
-// SeedNamespace finds the connections of the calling thread's network
-// namespace. It returns the number of sockets that the namespace has.
-func (c *Counter) SeedNamespace() (sockets uint64, err error) {
+// Seed finds the connections that were open before in the network namespaces
+// with these inode numbers, each with the process that holds it. It returns how
+// many sockets these namespaces have. Every other namespace is believed to have
+// had no connections. It can be called once.
+func (c *Counter) Seed(spaces []uint64) (sockets uint64, err error) {
 	if c.seeds == nil {
 		return 0, errSeeded
 	}
-	if c.seeds.sockets == nil {
-		it, err := link.AttachIter(link.IterOptions{Program: c.seeds.found})
-		if err != nil {
-			return 0, fmt.Errorf("walking the sockets: %w", explain(err))
-		}
-		c.seeds.sockets = it
-	}
-	before, err := value(c.vars.Sockets)
+	workers := c.seeds.workers
+	c.seeds = nil
+	sockets, err = c.seed(spaces, workers)
 	if err != nil {
-		return 0, err
+		return sockets, fmt.Errorf("finding what is open: %w", err)
 	}
-	if err := iterate(c.seeds.sockets); err != nil {
-		return 0, fmt.Errorf("walking the sockets: %w", err)
-	}
-	after, err := value(c.vars.Sockets)
-	return after - before, err
+	return sockets, nil
 }
 
-// iterate runs an iterator from end to end in the calling thread's namespaces.
+func (c *Counter) seed(spaces []uint64, workers int) (sockets uint64, err error) {
+	for _, inode := range spaces {
+		if err := c.objects.Maps[countMapSpaces].Put(uint32(inode), uint8(1)); err != nil { //nolint:gosec // the kernel's numbers of namespaces have 32 bits
+			return 0, err
+		}
+	}
+	if len(spaces) > 0 {
+		// Accepted connections are told by the listeners, which come first.
+		if err := errors.Join(c.step(countProgListening, 1), c.step(countProgHolding, workers)); err != nil {
+			return 0, err
+		}
+		if sockets, err = c.sweep(workers); err != nil {
+			return sockets, err
+		}
+		if err := c.readWaits(); err != nil {
+			return sockets, err
+		}
+	}
+	// What only the seeding needs is given back to the kernel.
+	for _, name := range []string{countProgPrepare, countProgListening, countProgHolding, countProgRest} {
+		err = errors.Join(err, c.objects.Programs[name].Close())
+	}
+	for _, name := range []string{countMapSpaces, countMapTables, countMapTaken, countMapListeners, countMapHeardPorts, countMapWaits, countMapWorkers} {
+		err = errors.Join(err, c.objects.Maps[name].Close())
+	}
+	return sockets, err
+}
+
+// sweep walks the machine's table of sockets, and those that namespaces have for
+// themselves.
+func (c *Counter) sweep(workers int) (sockets uint64, err error) {
+	var tables []uint64
+	var table uint64
+	var known uint8
+	it := c.objects.Maps[countMapTables].Iterate()
+	for it.Next(&table, &known) {
+		tables = append(tables, table)
+	}
+	if err := errors.Join(it.Err(), c.step(countProgRest, workers)); err != nil {
+		return 0, err
+	}
+	for _, table := range tables {
+		err := errors.Join(
+			c.objects.Variables[countVarTable].Set(table), c.objects.Variables[countVarSwept].Set(uint64(0)),
+			c.step(countProgRest, workers),
+		)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return c.value(countVarSockets)
+}
+
+// step runs one of the programs that seed, whose workers remember nothing of the
+// step before.
+func (c *Counter) step(name string, workers int) error {
+	memory := c.objects.Maps[countMapWorkers]
+	nothing := make([]byte, memory.ValueSize())
+	for i := range memory.MaxEntries() {
+		if err := memory.Put(i, nothing); err != nil {
+			return err
+		}
+	}
+	return run(c.objects.Programs[name], workers)
+}
+
+// run runs a program that is an iterator over tasks in some threads at once,
+// until it has nothing more to do.
+func run(prog *ebpf.Program, threads int) error {
+	it, err := link.AttachIter(link.IterOptions{Program: prog})
+	if err != nil {
+		return fmt.Errorf("attaching %s: %w", prog, explain(err))
+	}
+	errs := make([]error, threads)
+	var done sync.WaitGroup
+	for i := range errs {
+		done.Go(func() {
+			// The programs know who calls by the thread.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			errs[i] = iterate(it)
+		})
+	}
+	done.Wait()
+	if err := errors.Join(append(errs, it.Close())...); err != nil {
+		return fmt.Errorf("running %s: %w", prog, err)
+	}
+	return nil
+}
+
+// iterate runs an iterator from end to end.
 func iterate(it *link.Iter) (err error) {
 	r, err := it.Open()
 	if err != nil {
@@ -92,38 +148,23 @@ func iterate(it *link.Iter) (err error) {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-			// The kernel pauses after a million objects (bpf_seq_read).
+			// A program asks for it, and the kernel pauses after a million objects
+			// (bpf_seq_read).
 		case err != nil:
 			return err
 		}
 	}
 }
 
-// Seeded ends the seeding: what only that needs is given back to the kernel.
-// Every namespace that SeedNamespace did not visit is believed to have had no
-// connections.
-func (c *Counter) Seeded() error {
-	if c.seeds == nil {
-		return nil
-	}
-	err := c.readWaits()
-	err = errors.Join(err, c.seeds.close())
-	c.seeds = nil
-	if err != nil {
-		return fmt.Errorf("ending the seeding: %w", err)
-	}
-	return nil
-}
-
 // readWaits notes the connections that were found in TIME_WAIT.
 func (c *Counter) readWaits() error {
 	var key countWait
 	var n uint32
-	it := c.maps.Waits.Iterate()
+	it := c.objects.Maps[countMapWaits].Iterate()
 	for it.Next(&key, &n) {
 		if st := c.state(int(key.Row)); st != nil {
 			st.waits = append(st.waits, count.Wait{Left: time.Duration(key.Seconds) * time.Second, Count: n})
 		}
 	}
-	return errors.Join(it.Err(), c.maps.Waits.Close())
+	return it.Err()
 }

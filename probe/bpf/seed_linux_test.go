@@ -75,10 +75,8 @@ func join(a, b error) error {
 func TestSeeding(t *testing.T) {
 	all := before(t)
 	c := open(t, Config{})
-	must(t, c.SeedHolders())
-	sockets, err := c.SeedNamespace()
-	must(t, err, c.Seeded())
-	if int(sockets) < 2*len(all) {
+	sockets := seeded(t, c, netns(t))
+	if sockets < 2*len(all) {
 		t.Errorf("%d sockets were met, there are %d at least", sockets, 2*len(all))
 	}
 	w := newWatch(t, c)
@@ -97,13 +95,9 @@ func TestSeeding(t *testing.T) {
 		t.Errorf("lost %d: %q", w.last.Lost, w.last.Problems)
 	}
 	// A second seeding is refused: it would count everything twice.
-	if err := c.SeedHolders(); err == nil {
-		t.Error("the holders were looked for again")
+	if _, err := c.Seed([]uint64{netns(t)}); err == nil {
+		t.Error("what is open was looked for again")
 	}
-	if _, err := c.SeedNamespace(); err == nil {
-		t.Error("a namespace was seeded after the end")
-	}
-	must(t, c.Seeded())
 }
 
 // What is in TIME_WAIT is found with the time that it has left; nobody holds it.
@@ -117,9 +111,7 @@ func TestSeedingTimeWait(t *testing.T) {
 			must(t, end(client), end(accepted))
 		}
 		c := open(t, Config{Rows: 64})
-		must(t, c.SeedHolders())
-		_, err := c.SeedNamespace()
-		must(t, err, c.Seeded())
+		seeded(t, c, netns(t))
 		w := newWatch(t, c)
 		w.want("found", s.at, count.Gauges{}, count.Events{Closes: n})
 		for _, key := range w.keys(s.at) {
@@ -162,9 +154,7 @@ func TestSeedingLeavesOutTheAccepted(t *testing.T) {
 			dests = append(dests, dest)
 		}
 		c := open(t, Config{Rows: 64})
-		must(t, c.SeedHolders())
-		_, err := c.SeedNamespace()
-		must(t, err, c.Seeded())
+		seeded(t, c, netns(t))
 		w := newWatch(t, c)
 		w.read()
 		for _, dest := range dests {
@@ -193,9 +183,7 @@ func TestSeedingSharedSockets(t *testing.T) {
 	child := act(t, nil, "hold", "", os.NewFile(dup(t, a), "shared"), os.NewFile(dup(t, b), "left"))
 	must(t, end(b))
 	c := open(t, Config{})
-	must(t, c.SeedHolders())
-	_, err := c.SeedNamespace()
-	must(t, err, c.Seeded())
+	seeded(t, c, netns(t))
 	w := newWatch(t, c)
 	w.want("shared", shared.at, count.Gauges{Established: 1}, count.Events{})
 	for at, pid := range map[netip.AddrPort]int{shared.at: os.Getpid(), left.at: child.cmd.Process.Pid} {
@@ -214,22 +202,17 @@ func dup(t *testing.T, fd int) uintptr {
 	return uintptr(n)
 }
 
-// Each namespace is seeded from inside; one that is not has nothing open.
+// Namespaces that are not seeded have nothing open.
 func TestSeedingNamespaces(t *testing.T) {
 	home := serve(t, loopback(), 8)
 	home.pair(false)
 	elsewhere(t, func() error {
 		c := open(t, Config{Rows: 64})
-		must(t, c.SeedHolders())
 		there := serve(t, loopback(), 8)
 		client, _ := there.pair(false)
 		// It was begun after the programs were there, and is met all the same.
-		n, err := c.SeedNamespace()
-		must(t, err)
-		again, err := c.SeedNamespace()
-		must(t, err, c.Seeded())
-		if n != 2 || again != 2 {
-			t.Errorf("met %d and %d sockets", n, again)
+		if n := seeded(t, c, netns(t)); n != 2 {
+			t.Errorf("met %d sockets", n)
 		}
 		w := newWatch(t, c)
 		w.want("there", there.at, count.Gauges{Established: 1}, count.Events{Opens: 1})

@@ -142,9 +142,8 @@ func TestSilenceBeforeTheStart(t *testing.T) {
 		}
 	}
 	c := open(t, Config{Silence: hasty})
-	must(t, c.SeedHolders())
-	_, err := c.SeedNamespace()
-	must(t, err, c.Seeded(), c.Check())
+	seeded(t, c, netns(t))
+	must(t, c.Check())
 	w := newWatch(t, c)
 	w.want("found", s.at, count.Gauges{Established: 1, Silent: [wire.SilentBuckets]uint32{longest: 1}}, count.Events{})
 	must(t, abort(client))

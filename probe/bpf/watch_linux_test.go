@@ -24,7 +24,7 @@ func open(t testing.TB, cfg Config) *Counter {
 	if os.Geteuid() != 0 {
 		t.Skip("loading programs takes root")
 	}
-	c, err := Open(cfg)
+	c, err := openHere(cfg)
 	if errors.Is(err, ErrNoBTF) || errors.Is(err, unix.EPERM) {
 		t.Skip(err)
 	}
@@ -37,13 +37,30 @@ func open(t testing.TB, cfg Config) *Counter {
 	return c
 }
 
+// openHere is Open, but for a run of the tests that takes the programs for older
+// kernels.
+func openHere(cfg Config) (*Counter, error) {
+	if os.Getenv(oldEnv) != "" {
+		return openAs(cfg, before517)
+	}
+	return Open(cfg)
+}
+
 // fresh is a counter that believes that nothing has been open: what earlier
 // tests left in TIME_WAIT is not this one's.
 func fresh(t testing.TB, cfg Config) *Counter {
 	t.Helper()
 	c := open(t, cfg)
-	must(t, c.SeedHolders(), c.Seeded())
+	seeded(t, c)
 	return c
+}
+
+// seeded finds what is open in some network namespaces.
+func seeded(t testing.TB, c *Counter, spaces ...uint64) (sockets int) {
+	t.Helper()
+	n, err := c.Seed(spaces)
+	must(t, err)
+	return int(n)
 }
 
 // watch reads a counter, and adds up what it tells.

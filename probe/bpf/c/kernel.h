@@ -3,7 +3,7 @@
  * The kernel's types, as far as the programs read them. Only names matter:
  * where a field lies in the running kernel is found out when the programs are
  * loaded (CO-RE, from the kernel's own BTF). Names and meanings are those of
- * Linux 5.9 to 6.18.
+ * Linux 5.8 to 6.18.
  */
 #pragma once
 
@@ -49,11 +49,10 @@ enum {
 };
 
 /* include/uapi/asm-generic/errno.h */
-enum { EPIPE = 32, ECONNABORTED = 103, ECONNRESET = 104, ETIMEDOUT = 110, ECONNREFUSED = 111 };
+enum { EEXIST = 17, EPIPE = 32, ECONNABORTED = 103, ECONNRESET = 104, ETIMEDOUT = 110, ECONNREFUSED = 111 };
 
-/* include/linux/socket.h, include/linux/net.h, include/uapi/linux/in.h,
- * include/uapi/linux/magic.h */
-enum { AF_INET = 2, AF_INET6 = 10, SOCK_STREAM = 1, IPPROTO_TCP = 6, SOCKFS_MAGIC = 0x534F434B };
+/* include/linux/socket.h, include/uapi/linux/in.h */
+enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
 
 /* include/net/sock.h */
 enum sock_flags { SOCK_DEAD, SOCK_DONE };
@@ -64,8 +63,62 @@ struct ns_common {
 	unsigned int inum;
 };
 
+/* A chain ends with an odd value, which says whose chain it is. */
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
+
+struct hlist_nulls_head {
+	struct hlist_nulls_node *first;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+/* The tables of all TCP sockets of the machine. */
+struct inet_ehash_bucket {
+	struct hlist_nulls_head chain;
+};
+
+struct inet_listen_hashbucket {
+	struct hlist_nulls_head nulls_head; /* since Linux 5.19 (cae3873c5b3a) */
+};
+
+struct inet_listen_hashbucket___before_5_19 {
+	struct hlist_head head;
+};
+
+struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash;
+	unsigned int ehash_mask;
+	unsigned int lhash2_mask;
+	struct inet_listen_hashbucket *lhash2;
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+	/* Since Linux 6.1 a namespace may have a table of its own (d1e5e6408b30). */
+	unsigned int sysctl_tcp_child_ehash_entries;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+};
+
+struct proto {
+	union {
+		struct inet_hashinfo *hashinfo;
+	} h;
 };
 
 typedef struct {
@@ -92,11 +145,13 @@ struct sock_common {
 		};
 	};
 	unsigned short skc_family;
-	volatile unsigned char skc_state;
+	unsigned char skc_state;
+	struct proto *skc_prot;
 	possible_net_t skc_net;
 	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	struct hlist_nulls_node skc_nulls_node;
 };
 
 struct kernfs_node {
@@ -132,6 +187,10 @@ struct inet_connection_sock {
 	} icsk_ack;
 };
 
+struct inet_connection_sock___before_5_19 {
+	struct hlist_node icsk_listen_portaddr_node;
+};
+
 struct tcp_sock {
 	__u32 segs_out;
 	__u64 bytes_acked;
@@ -157,17 +216,24 @@ struct socket {
 	struct sock *sk;
 };
 
-struct super_block {
-	unsigned long s_magic;
-};
-
-struct inode {
-	struct super_block *i_sb;
-};
+struct file_operations;
 
 struct file {
-	struct inode *f_inode;
+	const struct file_operations *f_op;
 	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct nsproxy {
+	struct net *net_ns;
 };
 
 struct pid_namespace {
@@ -185,7 +251,10 @@ struct pid {
 };
 
 struct task_struct {
+	int pid;
 	int tgid;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	char comm[16];
@@ -198,11 +267,9 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 };
 
-struct bpf_iter__task_file {
+struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
-	__u32 fd;
-	struct file *file;
 };
 
 struct bpf_map;
@@ -212,11 +279,6 @@ struct bpf_iter__bpf_map_elem {
 	struct bpf_map *map;
 	void *key;
 	void *value;
-};
-
-struct bpf_iter__tcp {
-	struct bpf_iter_meta *meta;
-	struct sock_common *sk_common;
 };
 
 #pragma clang attribute pop

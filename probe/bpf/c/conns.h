@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+ *
+ * Connections, by the address of their struct sock.
+ */
+#pragma once
+
+enum phase { NONE, ATTEMPTING, OPEN, CLOSING };
+
+// conn is what is remembered of one connection.
+struct conn {
+	// since is when it was established, in ns; 0 when it was found so.
+	__u64 since;
+	__u32 row;
+	__u8 phase;
+	// passive means that the other side closed first.
+	__u8 passive;
+	// doubt is not 0 when the last check found the socket elsewhere.
+	__u16 doubt;
+};
+
+// id_of makes a number of what the verifier knows for a pointer, with which no
+// program may calculate. Of one that was written over in part it knows nothing
+// any more; and one half is a number already.
+static __always_inline __u64 id_of(const void *sk)
+{
+#ifdef BEFORE_5_17
+	return (__u64)sk;
+#else
+	volatile __u64 whole = (__u64)sk;
+	volatile __u32 *halves = (void *)&whole;
+	__u32 low;
+
+	asm volatile("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)sk));
+	halves[0] = low;
+	return (__u64)halves[1] << 32 | low;
+#endif
+}
+
+// lost_conns counts the connections for which there was no room.
+volatile __u64 lost_conns;
+
+enum entry { ENTERED, KNOWN, NO_ROOM };
+
+#ifdef BEFORE_5_17
+
+// Before Linux 5.12 a program cannot claim a place for itself.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); // set when loaded
+	__type(key, __u64);
+	__type(value, struct conn);
+} socks SEC(".maps");
+
+static __always_inline struct conn *conn_of(__u64 id)
+{
+	return bpf_map_lookup_elem(&socks, &id);
+}
+
+static __always_inline enum entry enter(__u64 id, struct conn *conn)
+{
+	if (!bpf_map_update_elem(&socks, &id, conn, BPF_NOEXIST))
+		return ENTERED;
+	return conn_of(id) ? KNOWN : NO_ROOM;
+}
+
+static __always_inline void drop(__u64 id)
+{
+	bpf_map_delete_elem(&socks, &id);
+}
+
+#else
+
+// A table of our own, which costs a look at one cache line for a socket that is
+// not in it, and no memory is allocated while somebody connects. Sockets lie in
+// buckets of one cache line; one that finds its bucket full goes to the next.
+enum { WAYS = 7, PLACES = 8, REACH = 8 };
+
+struct bucket {
+	__u64 socks[WAYS];
+	// passed counts the sockets that went on from here.
+	__u32 passed;
+	__u32 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); // which lets it begin with a page
+	__uint(max_entries, 1); // set when loaded
+	__type(key, __u32);
+	__type(value, struct bucket);
+} socks SEC(".maps");
+
+// What is remembered of each socket, in the order of the buckets.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); // PLACES for each bucket, the last of which is unused
+	__type(key, __u32);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+// How many buckets there are: set when loaded.
+const volatile __u32 buckets = 1;
+
+// A place that is taken already, and not filled yet.
+#define CLAIMED 1ULL
+#define NOWHERE 0xffffffffU
+
+static __always_inline __u32 home(__u64 id)
+{
+	__u32 hash = (id >> 6) * 0x9e3779b97f4a7c15ULL >> 32;
+
+	return (__u64)hash * buckets >> 32;
+}
+
+static __always_inline __u32 after(__u32 at)
+{
+	return (at + 1) % buckets; // of which the verifier knows nothing, and follows one way
+}
+
+// place returns where a socket is. It is not static, and therefore verified once
+// and not once more in every program.
+__noinline __u32 place(__u64 id)
+{
+	__u32 at = home(id);
+
+	for (int i = 0; i < REACH; i++) {
+		struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+		if (!b)
+			break;
+#pragma unroll
+		for (int way = 0; way < WAYS; way++)
+			if (b->socks[way] == id)
+				return at * PLACES + way;
+		if (!b->passed)
+			break;
+		at = after(at);
+	}
+	return NOWHERE;
+}
+
+static __always_inline struct conn *conn_of(__u64 id)
+{
+	__u32 at = place(id);
+
+	return at == NOWHERE ? NULL : bpf_map_lookup_elem(&conns, &at);
+}
+
+// pass counts a socket in the buckets from its home on, before the last.
+__noinline int pass(__u64 id, __u32 last, __u32 n)
+{
+	__u32 at = home(id);
+
+	for (int i = 0; i < REACH && at != last; i++) {
+		struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+		if (!b)
+			break;
+		add(b->passed, n);
+		at = after(at);
+	}
+	return 0; // a function that is verified by itself returns a number
+}
+
+// claim takes a free place for a socket.
+__noinline __u32 claim(__u64 id)
+{
+	__u32 at = home(id);
+
+	for (int i = 0; i < REACH; i++) {
+		struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+		if (!b)
+			break;
+#pragma unroll
+		for (int way = 0; way < WAYS; way++) {
+			if (b->socks[way] || __sync_val_compare_and_swap(&b->socks[way], 0, CLAIMED))
+				continue;
+			// Whoever looks for it has to pass those that were full.
+			pass(id, at, 1);
+			return at * PLACES + way;
+		}
+		at = after(at);
+	}
+	return NOWHERE;
+}
+
+// set_sock says whose a place is.
+static __always_inline void set_sock(__u32 place, __u64 id)
+{
+	__u32 at = place / PLACES;
+	struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+	if (b)
+		__sync_lock_test_and_set(&b->socks[place % PLACES], id);
+}
+
+// enter makes a connection known, if it is not.
+static __always_inline enum entry enter(__u64 id, struct conn *conn)
+{
+	struct conn *c;
+	__u32 at;
+
+	if (place(id) != NOWHERE)
+		return KNOWN;
+	at = claim(id);
+	if (at == NOWHERE)
+		return NO_ROOM;
+	c = bpf_map_lookup_elem(&conns, &at);
+	if (!c)
+		return NO_ROOM; // cannot be
+	*c = *conn;
+	set_sock(at, id);
+	return ENTERED;
+}
+
+static __always_inline void drop(__u64 id)
+{
+	__u32 at = place(id);
+
+	if (at == NOWHERE)
+		return;
+	set_sock(at, 0);
+	pass(id, at / PLACES, -1);
+}
+
+#endif
