@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/snattop/snattop/probe/examine"
 	"github.com/snattop/snattop/probe/facts"
@@ -17,8 +18,8 @@ import (
 // once, for the runbooks, in place of sampling it.
 const ExamineCommand = "examine"
 
-// ExamineArgs returns the arguments of a probe that answers ask.
-func ExamineArgs(ask facts.Ask) ([]string, error) {
+// ExamineFlags returns the flags of ExamineCommand that ask a node for ask.
+func ExamineFlags(ask facts.Ask) ([]string, error) {
 	mode, _, err := wire.Modes()
 	if err != nil {
 		return nil, err
@@ -27,7 +28,7 @@ func ExamineArgs(ask facts.Ask) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding what to ask a node for: %w", err)
 	}
-	return []string{ExamineCommand, "--ask", base64.RawURLEncoding.EncodeToString(b)}, nil
+	return []string{"--ask", base64.RawURLEncoding.EncodeToString(b)}, nil
 }
 
 // examineMain answers one question: sections on stdout as they are found, then
@@ -40,6 +41,8 @@ func examineMain(ctx context.Context, args []string, stdin io.Reader, stdout, st
 	fs.StringVar(&place.Proc, "proc", "/proc", "where procfs of the node is mounted")
 	fs.StringVar(&place.HostRoot, "host-root", "/", "where the node's root is mounted")
 	fs.DurationVar(&place.Limit, "limit", examine.DefaultLimit, "how long each part may take")
+	deadline := fs.Duration("deadline", 0, "end after this time; 0 means never")
+	lease := fs.String("lease", "", "file to touch: its pod is needed")
 	if err := fs.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
 	}
@@ -47,8 +50,14 @@ func examineMain(ctx context.Context, args []string, stdin io.Reader, stdout, st
 	if err != nil || fs.NArg() > 0 {
 		return errors.Join(errUsage, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := withDeadline(ctx, *deadline)
 	defer cancel()
+	if *lease != "" {
+		// It says that somebody is here; what looks for seconds needs no more.
+		if err := touch(*lease, time.Now()); err != nil {
+			return err
+		}
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		cancel()
@@ -58,6 +67,14 @@ func examineMain(ctx context.Context, args []string, stdin io.Reader, stdout, st
 		return err
 	}
 	return enc.Bye(&wire.Bye{Reason: ByeDone})
+}
+
+// withDeadline bounds ctx; 0 does not.
+func withDeadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d > 0 {
+		return context.WithTimeout(ctx, d)
+	}
+	return context.WithCancel(ctx)
 }
 
 // ByeDone is the last word of a probe that has answered.

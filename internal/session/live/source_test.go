@@ -34,6 +34,8 @@ type fakeCluster struct {
 	// followed counts the Backgrounds that run; commands is what was started.
 	followed int
 	commands []string
+	// command answers in place of a probe that says nothing.
+	command func(enc *wire.Encoder, p *fakeProbe) error
 }
 
 func newFakeCluster() *fakeCluster {
@@ -72,6 +74,9 @@ func (f *fakeCluster) Command(_ context.Context, n inventory.Node, say func(stri
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.commands = append(f.commands, strings.Join(append([]string{n.Name, name}, flags...), " "))
+	if f.command != nil {
+		return newProbe(f.command), nil
+	}
 	return newProbe(func(*wire.Encoder, *fakeProbe) error { return nil }), nil
 }
 
