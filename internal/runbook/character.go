@@ -194,7 +194,7 @@ func growthText(g growth) string {
 func (s *scene) churnEvidence(t *tenant, c *session.Counts, life string, basis Basis) []Evidence {
 	list := []Evidence{{
 		Text:  sentence("%s opens %s and closes %s connections a second", whose(t.Owner), perSecond(c.OpensPerSecond), perSecond(c.ClosesPerSecond)),
-		Basis: Counted, Command: "timeout 10 /usr/share/bcc/tools/tcptracer -t4v | grep -wF " + quote(t.top.IP.String()) + " | awk '{print $2}' | sort | uniq -c",
+		Basis: Counted, Command: "timeout 10 /usr/share/bcc/tools/tcptracer -t4v | grep -wF " + Quote(t.top.IP.String()) + " | awk '{print $2}' | sort | uniq -c",
 		Output: sentence("about %s connect; about %s close", num(int(math.Round(10*rate(c.OpensPerSecond)))), num(int(math.Round(10*rate(c.ClosesPerSecond))))),
 	}}
 	lives := Evidence{Text: life, Basis: basis}

@@ -74,7 +74,7 @@ func TestText(t *testing.T) {
 		perSecond(0): "0", perSecond(0.01): "under 0.1", perSecond(4.94): "4.9", perSecond(1234.5): "1,235", perSecond(1e15): "over a trillion",
 		percent(0): "0 %", percent(0.001): "under 1 %", percent(0.999): "99 %", percent(1): "100 %", percent(7): "100 %",
 		span(90 * time.Second): "90 s", span(10 * time.Minute): "10 min", span(5 * time.Hour): "5 h", span(-1): "0 s",
-		quote("a-b"): "a-b", quote("-a"): "'-a'", quote(""): "''", quote("it's"): `'it'\''s'`,
+		Quote("a-b"): "a-b", Quote("-a"): "'-a'", Quote(""): "''", Quote("it's"): `'it'\''s'`,
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -118,11 +118,11 @@ func (s *scene) main(a *Answer) *tenant {
 	return s.byKey[a.Owners[0].Key]
 }
 
-// kubectl is the command for the cluster of the picture; a recording's context
-// may not exist here, so there it goes without.
-func kubectl(pic *session.Snapshot) string {
+// Kubectl is the command for the cluster of a picture, with its context. That
+// of a recording may not exist here, so there it goes without.
+func Kubectl(pic *session.Snapshot) string {
 	if c := pic.Cluster; c.Source == "live" && c.Context != "" {
-		return "kubectl --context " + quote(c.Context)
+		return "kubectl --context " + Quote(c.Context)
 	}
 	return "kubectl"
 }

@@ -113,7 +113,7 @@ func (s *scene) culprit(o *session.Owner) bool {
 
 // pressureEvidence is how full the node is, and by whose word.
 func (s *scene) pressureEvidence() []Evidence {
-	list := []Evidence{{Text: s.use(), Basis: Estimated, Command: "snattop report --node " + quote(s.n.Name), Output: s.use()}}
+	list := []Evidence{{Text: s.use(), Basis: Estimated, Command: "snattop report --node " + Quote(s.n.Name), Output: s.use()}}
 	if used, ok := s.measuredUsed(); ok {
 		text := sentence("%s says %s ports were in use", s.cloudName(), num(used))
 		if at := s.n.Measured.At; !at.IsZero() {

@@ -37,7 +37,7 @@ func (s *scene) remedies(a *Answer) []Remedy {
 	if slices.ContainsFunc(a.Owners, func(o Subject) bool { return o.Batch }) && a.Cause.SNAT() {
 		list = append(list, Remedy{
 			Text:    "A job's pod is among them: look again while it runs.",
-			Command: "snattop report --until-busy --node " + quote(s.n.Name),
+			Command: "snattop report --until-busy --node " + Quote(s.n.Name),
 		})
 	}
 	return list[:min(len(list), maxRemedies)]
@@ -55,7 +55,7 @@ func (s *scene) restart(t *tenant) (Remedy, bool) {
 	}
 	return Remedy{
 		Text:    "To have the ports back before that is mended, restart " + whose(t.Owner) + ".",
-		Command: kubectl(s.pic) + " rollout restart -n " + quote(t.Namespace) + " " + quote(t.Workload.String()),
+		Command: Kubectl(s.pic) + " rollout restart -n " + Quote(t.Namespace) + " " + Quote(t.Workload.String()),
 		Warning: sentence("It ends every connection of these pods; closed by FIN, a port is free after %s.", span(s.timers.FIN)),
 	}, true
 }
@@ -187,7 +187,7 @@ func (s *scene) againstFullTable() []Remedy {
 func (s *scene) againstSilence(a *Answer) []Remedy {
 	ip, port := "ADDRESS", a.Dest.Port
 	if a.Dest.IP.IsValid() {
-		ip = quote(a.Dest.IP.WithZone("").String())
+		ip = Quote(a.Dest.IP.WithZone("").String())
 	}
 	list := []Remedy{{
 		Text:    "Try it from a machine outside of the cluster as well: if it answers there, something on the way drops it.",
@@ -196,7 +196,7 @@ func (s *scene) againstSilence(a *Answer) []Remedy {
 	if t := s.main(a); t != nil && t.Name != "" && t.Namespace != "" {
 		list = append(list, Remedy{
 			Text:    "Look for a policy in the cluster that forbids it, then at the firewall, the security groups and the routes beyond.",
-			Command: kubectl(s.pic) + " get networkpolicies -n " + quote(t.Namespace),
+			Command: Kubectl(s.pic) + " get networkpolicies -n " + Quote(t.Namespace),
 		})
 	} else {
 		list = append(list, Remedy{Text: "Look at the firewall, the security groups and the routes on the way."})
@@ -205,7 +205,7 @@ func (s *scene) againstSilence(a *Answer) []Remedy {
 }
 
 func (s *scene) againstDeafness() []Remedy {
-	k := kubectl(s.pic)
+	k := Kubectl(s.pic)
 	return []Remedy{
 		{Text: "See whether the cluster's name servers run, and where.", Command: k + " get pods -n kube-system -l k8s-app=kube-dns -o wide"},
 		{Text: "Read what they say of the resolvers behind them.", Command: k + " logs -n kube-system -l k8s-app=kube-dns --tail=50"},

@@ -108,8 +108,8 @@ func whose(o *session.Owner) string {
 
 func sentence(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// quote makes a word from the cluster safe to paste into a POSIX shell.
-func quote(word string) string {
+// Quote makes a word from the cluster safe to paste into a POSIX shell.
+func Quote(word string) string {
 	word = sanitize.Text(word)
 	safe := word != "" && !strings.HasPrefix(word, "-") && !strings.ContainsFunc(word, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+=:,./-", r))

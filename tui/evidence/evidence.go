@@ -6,10 +6,10 @@ package evidence
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/snat"
@@ -58,18 +58,6 @@ func (s Sheet) Text() string {
 	return b.String()
 }
 
-// plain are words that no shell reads anything into.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// Quote makes a word from the cluster safe to paste into a POSIX shell.
-func Quote(word string) string {
-	word = sanitize.Text(word)
-	if plain.MatchString(word) && !strings.HasPrefix(word, "-") {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
 // Node answers for a node.
 func Node(snap *session.Snapshot, n *session.Node) Sheet {
 	sheet := Sheet{
@@ -105,26 +93,17 @@ func Dest(snap *session.Snapshot, n *session.Node, o *session.Owner, d *session.
 	}
 }
 
-// kubectl is the command for the cluster on the screen; a recording's context
-// may not exist here, so there it goes without.
-func kubectl(snap *session.Snapshot) string {
-	if c := snap.Cluster; c.Source == "live" && c.Context != "" {
-		return "kubectl --context " + Quote(c.Context)
-	}
-	return "kubectl"
-}
-
 func reachNode(snap *session.Snapshot, n *session.Node) []Item {
 	if snap.Cluster.Source == "local" {
 		return []Item{{Note: "on this host, as root:"}}
 	}
-	k := kubectl(snap)
+	k := runbook.Kubectl(snap)
 	items := []Item{}
 	if n.InternalIP != "" {
-		items = append(items, Item{Command: k + " get nodes -o wide | grep -wF " + Quote(n.InternalIP), Note: "which node has the address that the balancer shows"})
+		items = append(items, Item{Command: k + " get nodes -o wide | grep -wF " + runbook.Quote(n.InternalIP), Note: "which node has the address that the balancer shows"})
 	}
 	return append(items, Item{
-		Command: k + " debug node/" + Quote(n.Name) + " -it --profile=sysadmin --image=busybox -- chroot /host",
+		Command: k + " debug node/" + runbook.Quote(n.Name) + " -it --profile=sysadmin --image=busybox -- chroot /host",
 		Note:    "a root shell on the node, where the rest runs (without egress name an image that the node holds; delete the pod after)",
 	})
 }
@@ -145,13 +124,13 @@ func onNode() []Item {
 func ofOwner(snap *session.Snapshot, o *session.Owner) []Item {
 	if o.Name == "" {
 		return []Item{
-			{Command: "systemctl status " + Quote(o.Workload.Name), Note: "the unit and its processes"},
+			{Command: "systemctl status " + runbook.Quote(o.Workload.Name), Note: "the unit and its processes"},
 			{Command: "netstat -ptn | grep ESTABLISHED", Note: "its connections, in the node's own namespace"},
 		}
 	}
 	items := []Item{}
 	if snap.Cluster.Source != "local" && o.Namespace != "" {
-		items = append(items, Item{Command: kubectl(snap) + " get pod -n " + Quote(o.Namespace) + " " + Quote(o.Name) + " -o wide", Note: "the pod, its address and its node"})
+		items = append(items, Item{Command: runbook.Kubectl(snap) + " get pod -n " + runbook.Quote(o.Namespace) + " " + runbook.Quote(o.Name) + " -o wide", Note: "the pod, its address and its node"})
 	}
 	return append(items, append(containers(o),
 		Item{Command: "lsns -t net -p $PID", Note: "the network namespace of that process"},
@@ -163,7 +142,7 @@ func ofOwner(snap *session.Snapshot, o *session.Owner) []Item {
 func containers(o *session.Owner) []Item {
 	pick := "crictl ps -q"
 	if o.Namespace != "" {
-		pick = "crictl ps -q --pod \"$(crictl pods -q --namespace " + Quote("^"+o.Namespace+"$") + " --name " + Quote("^"+o.Name+"$") + ")\""
+		pick = "crictl ps -q --pod \"$(crictl pods -q --namespace " + runbook.Quote("^"+o.Namespace+"$") + " --name " + runbook.Quote("^"+o.Name+"$") + ")\""
 	}
 	return []Item{{
 		Command: "PID=$(crictl inspect -o go-template --template '{{.info.pid}}' \"$(" + pick + " | head -n 1)\")",
@@ -177,7 +156,7 @@ func ofDest(snap *session.Snapshot, o *session.Owner, d *session.Dest) []Item {
 	if d.Protocol == snat.UDP {
 		flags = "-unap"
 	}
-	filter := " " + flags + " dst " + Quote(netip.AddrPortFrom(d.IP, d.Port).String())
+	filter := " " + flags + " dst " + runbook.Quote(netip.AddrPortFrom(d.IP, d.Port).String())
 	enter := ""
 	for _, p := range d.Processes {
 		if p.PID > 0 {
@@ -193,12 +172,12 @@ func ofDest(snap *session.Snapshot, o *session.Owner, d *session.Dest) []Item {
 	items = append(items, Item{Command: enter + "ss" + filter, Note: "every socket to this destination, with its process"})
 	if d.Protocol == snat.TCP {
 		items = append(items, Item{
-			Command: enter + "netstat -ptn | grep ESTABLISHED | grep -cwF " + Quote(fmt.Sprintf("%s:%d", d.IP, d.Port)),
+			Command: enter + "netstat -ptn | grep ESTABLISHED | grep -cwF " + runbook.Quote(fmt.Sprintf("%s:%d", d.IP, d.Port)),
 			Note:    "how many are established",
 		})
 	}
 	if snap.Cluster.Source != "local" && d.Name != "" && d.WhyNot == "" {
-		items = append(items, Item{Command: kubectl(snap) + " get services -A -o wide | grep -wF " + Quote(d.IP.String()), Note: "what the address is called in the cluster"})
+		items = append(items, Item{Command: runbook.Kubectl(snap) + " get services -A -o wide | grep -wF " + runbook.Quote(d.IP.String()), Note: "what the address is called in the cluster"})
 	}
 	return items
 }

@@ -18,24 +18,6 @@ func has(t *testing.T, text string, wants ...string) {
 	}
 }
 
-func TestQuote(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"plain-name.1": "plain-name.1",
-		"":             "''",
-		"a b":          "'a b'",
-		"$(reboot)":    "'$(reboot)'",
-		"it's":         `'it'\''s'`,
-		"-rf":          "'-rf'",
-		"x\x1b[2J\n;y": "'x ;y'",
-		"[::1]:443":    "'[::1]:443'",
-	} {
-		if got := evidence.Quote(in); got != want {
-			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestNode(t *testing.T) {
 	t.Parallel()
 	s := tuitest.Sick()
