@@ -22,8 +22,8 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// InTerminal and OutTerminal report whether In and Out are terminals.
-	InTerminal, OutTerminal bool
+	// InTerminal, OutTerminal and ErrTerminal report whether they are terminals.
+	InTerminal, OutTerminal, ErrTerminal bool
 }
 
 // options are the flags that every command shares.

@@ -33,7 +33,7 @@ func Main(version string, args []string) int {
 		Version: version, Args: args, Name: filepath.Base(os.Args[0]), Getenv: os.Getenv, ConfigFile: ConfigFile(),
 		Streams: Streams{
 			In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-			InTerminal: term.IsTerminal(os.Stdin.Fd()), OutTerminal: term.IsTerminal(os.Stdout.Fd()),
+			InTerminal: term.IsTerminal(os.Stdin.Fd()), OutTerminal: term.IsTerminal(os.Stdout.Fd()), ErrTerminal: term.IsTerminal(os.Stderr.Fd()),
 		},
 	})
 }
@@ -107,7 +107,7 @@ changes nothing else in a cluster.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newLocal(o), newReport(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newClean(o), newVersion(o))
+	root.AddCommand(newLocal(o), newReport(o), newCheck(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newClean(o), newVersion(o))
 	wrapArgs(root)
 	return root
 }

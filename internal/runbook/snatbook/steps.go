@@ -239,7 +239,7 @@ func cause(n *session.Node, a *runbook.Answer) step.Step {
 	}
 	for _, e := range a.Evidence {
 		output := e.Output
-		if e.Text != "" {
+		if e.Text != "" && e.Text != output {
 			output = strings.TrimPrefix(output+"\n# "+e.Text, "\n")
 		}
 		s.Evidence = append(s.Evidence, step.Evidence{Command: e.Command, Output: output})
