@@ -32,7 +32,8 @@ func runCluster(ctx context.Context, o *options) error {
 	o.askEphemeral()
 	opts := o.live()
 	opts.Consent = o.consent
-	return o.screen(ctx, live.New(client, opts), "")
+	src := live.New(client, opts)
+	return o.screen(ctx, src, "", o.withBooks(client, src))
 }
 
 // connect reaches the API server, so that what is wrong with it is said before
@@ -90,7 +91,8 @@ func newReplay(o *options) *cobra.Command {
 
 // screen runs the UI on a source, and returns when both have ended: the source
 // cleans up behind itself before it does.
-func (o *options) screen(ctx context.Context, src session.Source, hint string) error {
+// Each of more adds what only some sources can do.
+func (o *options) screen(ctx context.Context, src session.Source, hint string, more ...func(*session.Session, *app.Options)) error {
 	opts, err := o.session()
 	if err != nil {
 		return err
@@ -102,7 +104,11 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string) e
 	held := recording.NewLead(src)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, held) }()
-	uiErr := app.Run(ctx, s, app.Options{NoColor: o.noColor, Hint: hint, SaveTicket: o.tickets(held, opts.Settings())})
+	ui := app.Options{NoColor: o.noColor, Hint: hint, SaveTicket: o.tickets(held, opts.Settings())}
+	for _, add := range more {
+		add(s, &ui)
+	}
+	uiErr := app.Run(ctx, s, ui)
 	cancel()
 	srcErr := o.await(ended)
 	if errors.Is(srcErr, context.Canceled) {

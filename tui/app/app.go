@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/books"
 	"github.com/snattop/snattop/tui/cause"
 	"github.com/snattop/snattop/tui/component/input"
 	"github.com/snattop/snattop/tui/component/sheet"
@@ -39,6 +40,9 @@ type Options struct {
 	// runs outside of the UI's own goroutine. When nil, the key says that it is
 	// not available.
 	SaveTicket func(Ticket) (saved string, err error)
+	// Runbooks goes through the runbooks beside SNAT's; nil where there is no
+	// live cluster to ask.
+	Runbooks Runbooks
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
 	// Hint is a sentence for who is new here: shown at the start, in the help
@@ -55,6 +59,8 @@ const (
 	stepDests
 	stepCause
 	stepProof
+	// stepBook is beside the others: a runbook that is not SNAT's.
+	stepBook
 )
 
 // Model is the root model.
@@ -72,7 +78,12 @@ type Model struct {
 	dests *dests.Page
 	cause *cause.Page
 	proof *proof.Page
+	books *books.Page
 	step  step
+	// book is the runbook that is gone through, beforeBook the page that it was
+	// opened from.
+	book       bookRun
+	beforeBook step
 	// origin is the page that ④ and ⑤ were entered from, and beforeProof the one
 	// that ⑤ was: where esc goes.
 	origin, beforeProof step
@@ -121,6 +132,7 @@ func New(view session.View, opts Options) *Model {
 		dests:  dests.New(opts.Keys, th),
 		cause:  cause.New(opts.Keys, th),
 		proof:  proof.New(opts.Keys, th),
+		books:  books.New(opts.Keys, th),
 		sheet:  sheet.New(opts.Keys, th),
 		notice: notice{text: opts.Hint},
 		closed: make(chan struct{}),
@@ -148,6 +160,7 @@ func Run(ctx context.Context, view session.View, opts Options, programOpts ...te
 // close ends what waits in the background and takes back the wish for detail.
 func (m *Model) close() {
 	m.closeOnce.Do(func() { close(m.closed) })
+	m.stopBook()
 	m.blur()
 }
 
@@ -181,6 +194,8 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		return second()
 	case ticketMsg:
 		m.ticketSaved(msg)
+	case bookMsg:
+		return m.bookTold(msg)
 	case pageMsg:
 		return m.pageWritten(msg)
 	case tea.KeyPressMsg:
@@ -204,6 +219,8 @@ func (m *Model) current() page.Page {
 		return m.cause
 	case stepProof:
 		return m.proof
+	case stepBook:
+		return m.books
 	case stepNodes:
 		return m.nodes
 	default:
@@ -211,7 +228,9 @@ func (m *Model) current() page.Page {
 	}
 }
 
-func (m *Model) pages() []page.Page { return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof} }
+func (m *Model) pages() []page.Page {
+	return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof, m.books}
+}
 
 func (m *Model) setTheme(th *theme.Theme) {
 	m.theme = th

@@ -29,6 +29,9 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	if m.prompt != promptNone {
 		return m.typed(msg)
 	}
+	if cmd, ok := m.bookKey(msg); ok {
+		return cmd
+	}
 	switch {
 	case key.Matches(msg, g.Quit):
 		return tea.Quit
@@ -79,6 +82,8 @@ func (m *Model) back() {
 		m.overlay = overlayNone
 	case m.current().Filter() != "":
 		m.current().SetFilter("")
+	case m.step == stepBook:
+		m.enter(m.beforeBook)
 	case m.step == stepProof:
 		m.enter(m.beforeProof)
 	case m.step == stepCause:

@@ -30,6 +30,8 @@ func (m *Model) drillDown() {
 	case stepCause:
 		m.notice = notice{text: "y copies what is chosen; b freezes a baseline, and 5 compares with it once something was done."}
 	case stepProof:
+	case stepBook:
+		m.toggle(overlayKnow)
 	}
 }
 
@@ -37,6 +39,9 @@ func (m *Model) drillDown() {
 // on, as enter would.
 func (m *Model) goStep(to step) {
 	m.overlay, m.prompt = overlayNone, promptNone
+	if m.step == stepBook {
+		m.enter(m.beforeBook)
+	}
 	switch {
 	case to == m.step:
 		return
@@ -102,6 +107,8 @@ func (m *Model) openCause() {
 		}
 		m.enter(stepCause)
 		return
+	case stepBook:
+		return // goStep has left it
 	}
 	m.origin = m.step
 	m.enter(stepCause)
@@ -143,7 +150,7 @@ func (m *Model) enter(to step) {
 		node, owner = m.dests.Subject()
 	case stepCause:
 		node, owner = m.cause.Focus()
-	case stepNodes, stepPods, stepProof:
+	case stepNodes, stepPods, stepProof, stepBook:
 	}
 	if owner == "" {
 		m.blur()

@@ -50,6 +50,9 @@ func (m *Model) helpGroups() []sheet.Group {
 	if m.opts.SaveTicket != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Ticket)
 	}
+	if m.opts.Runbooks != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Tunnel, g.APIServer, g.PodNetwork)
+	}
 	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
 	return append(groups, everywhere, m.legend())
 }

@@ -78,7 +78,7 @@ func (m *Model) subject() string {
 	case stepCause:
 		node, _ := m.cause.Subject()
 		return node
-	case stepNodes, stepProof:
+	case stepNodes, stepProof, stepBook:
 	}
 	if n := m.nodes.Selected(); n != nil {
 		return n.Name
@@ -171,7 +171,7 @@ func (m *Model) filter() report.Filter {
 			}
 		}
 		return f
-	case stepNodes, stepCause, stepProof:
+	case stepNodes, stepCause, stepProof, stepBook:
 	}
 	return report.Filter{}
 }
@@ -185,6 +185,8 @@ func (m *Model) copyKey() key.Binding {
 		what = "copy the evidence"
 	case m.step == stepCause:
 		what = "copy what is chosen"
+	case m.step == stepBook:
+		what = "copy the command"
 	case m.step == stepDests && m.current().Copy() != "":
 		what = "copy the process"
 	}

@@ -121,7 +121,7 @@ func (m *Model) render() string {
 	_, height := m.bodyAt()
 	lines := []string{
 		header.View(m.pic, m.frozen, m.theme, m.width),
-		stepper.View(int(m.step), m.theme, m.width),
+		m.steps(),
 		m.crumbs(),
 	}
 	lines = append(lines, m.problem()...)
@@ -131,6 +131,32 @@ func (m *Model) render() string {
 		lines[i] = format.Cut(l, m.width)
 	}
 	return strings.Join(lines[:min(len(lines), m.height)], "\n")
+}
+
+// steps is where the operator stands: SNAT's five steps, and at the right the
+// runbooks beside them.
+func (m *Model) steps() string {
+	line := stepper.View(int(m.step), m.theme, m.width)
+	if m.opts.Runbooks == nil {
+		return line
+	}
+	var others []string
+	for _, b := range []struct {
+		key  key.Binding
+		name string
+	}{{m.keys.Global.Tunnel, "tunnel"}, {m.keys.Global.APIServer, "apiserver"}, {m.keys.Global.PodNetwork, "connectivity"}} {
+		look := m.theme.Dim
+		if m.step == stepBook && m.book.name == b.name {
+			look = m.theme.Strong
+		}
+		others = append(others, look.Render(b.key.Help().Key+" "+b.name))
+	}
+	right := strings.Join(others, "  ") + " "
+	steps := strings.TrimRight(line, " ")
+	if ansi.StringWidth(steps)+ansi.StringWidth(right)+2 > m.width {
+		return line
+	}
+	return format.Ends(steps, right, m.width)
 }
 
 func (m *Model) body(height int) []string {

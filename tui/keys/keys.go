@@ -20,6 +20,8 @@ type Global struct {
 	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
+	// The runbooks beside SNAT's.
+	Tunnel, APIServer, PodNetwork key.Binding
 	// Interrupt ends the program even while text is being typed.
 	Interrupt key.Binding
 }
@@ -65,6 +67,9 @@ func Default() *Map {
 			Eligible:    bind("a", "all/eligible", "a"),
 			Help:        bind("?", "help", "?"),
 			Quit:        bind("q", "quit", "q"),
+			Tunnel:      bind("F2", "runbook: tunnel", "f2"),
+			APIServer:   bind("F3", "runbook: API server", "f3"),
+			PodNetwork:  bind("F4", "runbook: pod connectivity", "f4"),
 			Interrupt:   bind("ctrl+c", "quit", "ctrl+c"),
 		},
 		Move: Move{
