@@ -16,7 +16,7 @@ type budgetFlags struct {
 func newBudget(o *options) *cobra.Command {
 	f := budgetFlags{ips: 1, output: "table"}
 	cmd := &cobra.Command{
-		Use: "budget", Short: "Work out what SNAT ports are enough, offline", Args: cobra.NoArgs,
+		Use: "budget", Short: "Work out what SNAT ports are enough, offline", Args: cobra.NoArgs, Annotations: redacting(),
 		Long: `budget holds a number of ports per node against nodes and outbound addresses,
 by the documented arithmetic of the provider, and prints the commands that set
 it. It asks no cluster and no cloud, and runs none of the commands.

@@ -9,7 +9,7 @@ import (
 func newClean(o *options) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "clean", Short: "Remove every pod that snattop left behind", Args: cobra.NoArgs,
+		Use: "clean", Short: "Remove every pod that snattop left behind", Args: cobra.NoArgs, Annotations: redacting(),
 		Long: `clean removes snattop's debug pods, those of sessions that still run elsewhere
 too. It looks in the debug namespace; --all-namespaces looks everywhere.
 Ephemeral containers cannot be removed: they end by themselves and go with

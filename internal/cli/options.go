@@ -13,6 +13,7 @@ import (
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/session/live"
+	"github.com/snattop/snattop/internal/session/redact"
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s"
 	"github.com/snattop/snattop/probe"
@@ -47,9 +48,11 @@ type options struct {
 	pods                          []string
 	allowEphemeral                bool
 	logFile, outDir               string
-	noColor                       bool
+	noColor, redact               bool
 
 	log io.Closer
+	// redactor is there when names and addresses are not to be told.
+	redactor *redact.Redactor
 }
 
 // flags adds the shared flags.
@@ -77,13 +80,18 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.pods, "pod", nil, "NAMESPACE/NAME to look into with an ephemeral container where node pods are refused (repeatable)")
 	fs.BoolVar(&o.allowEphemeral, "allow-ephemeral", false, "add ephemeral containers to the pods named by --pod without asking; they cannot be removed")
 	fs.StringVar(&o.outDir, "out-dir", "", "folder that the key S writes tickets into (default: the current one)")
+	fs.BoolVar(&o.redact, "redact", false, "replace names and addresses by pseudonyms, on the screen and in every file")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
 	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")
 }
 
 // complete checks the shared flags and opens the log.
 func (o *options) complete() error {
-	if _, err := o.session(); err != nil {
+	opts, err := o.session()
+	if err != nil {
+		return err
+	}
+	if err := o.startRedacting(opts); err != nil {
 		return err
 	}
 	if c := probe.Collector(o.collector); c != probe.CollectorAuto && !slices.Contains(probe.Collectors(), c) {
@@ -173,7 +181,11 @@ func (o *options) session() (session.Options, error) {
 			return session.Options{}, usage("%w", err)
 		}
 	}
-	return session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, OwnEgress: o.ownEgress, Timers: o.timers}, nil
+	opts := session.Options{Provider: provider, SNATPorts: o.snatPorts, Private: ranges, OwnEgress: o.ownEgress, Timers: o.timers}
+	if o.redactor != nil {
+		opts = o.redactor.Options(opts)
+	}
+	return opts, nil
 }
 
 // probe returns the configuration of a probe in this process.

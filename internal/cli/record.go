@@ -19,7 +19,7 @@ func newRecord(o *options) *cobra.Command {
 	f := reportFlags{source: "live", duration: time.Minute}
 	var file string
 	cmd := &cobra.Command{
-		Use: "record -o FILE", Short: "Record without a screen, for replay and report", Args: cobra.NoArgs,
+		Use: "record -o FILE", Short: "Record without a screen, for replay and report", Args: cobra.NoArgs, Annotations: redacting(),
 		Long: `record writes for --duration what 'snattop replay' and 'snattop report --source'
 read.
 

@@ -37,7 +37,7 @@ const (
 func newReport(o *options) *cobra.Command {
 	f := reportFlags{output: "table", source: "live", duration: 10 * time.Second}
 	cmd := &cobra.Command{
-		Use: "report", Short: "Measure once and print a report", Args: cobra.NoArgs,
+		Use: "report", Short: "Measure once and print a report", Args: cobra.NoArgs, Annotations: redacting(),
 		Long: `report measures for --duration and prints what it found: worst node, pod and
 destination first. Exit codes: 0 healthy, 1 the tool failed, 2 wrong usage,
 3 a problem was found, 4 it could not tell.
@@ -141,10 +141,24 @@ func (o *options) filter() report.Filter {
 	if len(o.pods) == 1 {
 		out.Namespace, out.Pod = splitPod(o.pods[0], *o.kube.Namespace)
 	}
+	if r := o.redactor; r != nil {
+		out.Node = r.Node(out.Node)
+		out.Namespace, out.Pod = r.Pod(out.Namespace, out.Pod)
+	}
 	return out
 }
 
+// reportSource returns the source that the flags name, without names where they
+// are not to be told.
 func (o *options) reportSource(ctx context.Context, f reportFlags) (session.Source, error) {
+	src, err := o.namedSource(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return o.hide(src), nil
+}
+
+func (o *options) namedSource(ctx context.Context, f reportFlags) (session.Source, error) {
 	switch f.source {
 	case "live":
 		o.askEphemeral()

@@ -92,12 +92,16 @@ changes nothing else in a cluster.`,
 			if err := applyDefaults(cmd.Flags(), o.getenv, cfg.ConfigFile); err != nil {
 				return err
 			}
+			if err := o.checkRedact(cmd); err != nil {
+				return err
+			}
 			return o.complete()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return runCluster(cmd.Context(), o) },
 	}
+	root.Annotations = redacting()
 	if use != "snattop" {
-		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: use}
+		root.Annotations[cobra.CommandDisplayNameAnnotation] = use
 		root.Use = "snattop"
 	}
 	o.flags(root.PersistentFlags())
@@ -139,7 +143,7 @@ func (o *options) needTerminal(command string) error {
 
 func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs, Annotations: redacting(),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(o.streams.Out, versionText(o.version))
 			return err

@@ -51,7 +51,7 @@ func (o *options) connect(ctx context.Context) (*k8s.Client, error) {
 
 func newLocal(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use: "local", Short: "Watch this Linux host: no cluster needed", Args: cobra.NoArgs,
+		Use: "local", Short: "Watch this Linux host: no cluster needed", Args: cobra.NoArgs, Annotations: redacting(),
 		Long: `local shows the connections of this Linux host: its sockets, network namespaces
 and containers. Root sees every process; others see their own.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,7 +70,7 @@ and containers. Root sees every process; others see their own.`,
 func newReplay(o *options) *cobra.Command {
 	speed := 1.0
 	cmd := &cobra.Command{
-		Use: "replay FILE", Short: "Watch a recording", Args: cobra.ExactArgs(1),
+		Use: "replay FILE", Short: "Watch a recording", Args: cobra.ExactArgs(1), Annotations: redacting(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if speed < 0 {
 				return usage("--speed %v: use 1 for as it happened, 0 for at once", speed)
@@ -101,7 +101,7 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string, m
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// What led to the moment in which a ticket is asked for belongs to it.
-	held := recording.NewLead(src)
+	held := recording.NewLead(o.hide(src))
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, held) }()
 	ui := app.Options{NoColor: o.noColor, Hint: hint, SaveTicket: o.tickets(held, opts.Settings())}

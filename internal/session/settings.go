@@ -20,6 +20,8 @@ type Settings struct {
 type PrivateRange struct {
 	Prefix netip.Prefix `cbor:"1,keyasint"`
 	Why    string       `cbor:"2,keyasint,omitempty"`
+	// Hidden is as in snat.Range.
+	Hidden bool `cbor:"3,keyasint,omitempty"`
 }
 
 // maxRanges bounds what a file may declare private.
@@ -46,7 +48,7 @@ func (s *Session) settle(told *Settings) {
 	s.opts.Timers = told.Timers.Sane().With(s.opts.Timers)
 	for _, r := range told.Private[:min(len(told.Private), maxRanges)] {
 		if r.Prefix.IsValid() {
-			s.opts.Private = append(s.opts.Private, snat.Range{Prefix: r.Prefix, Why: clean(r.Why)})
+			s.opts.Private = append(s.opts.Private, snat.Range{Prefix: r.Prefix, Why: clean(r.Why), Hidden: r.Hidden})
 		}
 	}
 	s.opts.OwnEgress = append(s.opts.OwnEgress, cleanAll(told.OwnEgress)...)

@@ -44,7 +44,7 @@ var builtin = []struct{ prefix, why string }{
 // and safe for concurrent use.
 type Classifier struct {
 	builtin bart.Table[string]
-	added   bart.Table[string]
+	added   bart.Table[Range]
 }
 
 // Range is an address range that an operator or the cluster declares private.
@@ -52,6 +52,9 @@ type Range struct {
 	Prefix netip.Prefix
 	// Why is what operators read, for example "--private-cidr".
 	Why string
+	// Hidden means that the addresses stand for others that are not globally
+	// routable, as in a picture whose addresses are pseudonyms.
+	Hidden bool
 }
 
 // NewClassifier returns a classifier of the built-in ranges and those added.
@@ -61,7 +64,7 @@ func NewClassifier(added ...Range) *Classifier {
 		c.builtin.Insert(netip.MustParsePrefix(b.prefix), b.why)
 	}
 	for _, r := range added {
-		c.added.Insert(unmapped(r.Prefix).Masked(), r.Why)
+		c.added.Insert(unmapped(r.Prefix).Masked(), r)
 	}
 	return c
 }
@@ -82,8 +85,8 @@ func (c *Classifier) Classify(ip netip.Addr) Class {
 		return Class{WhyNot: "no address"}
 	}
 	builtin, hidden := c.builtin.Lookup(ip)
-	if why, ok := c.added.Lookup(ip); ok {
-		return Class{WhyNot: why, Public: !hidden}
+	if r, ok := c.added.Lookup(ip); ok {
+		return Class{WhyNot: r.Why, Public: !hidden && !r.Hidden}
 	}
 	if hidden {
 		return Class{WhyNot: builtin}
