@@ -157,6 +157,7 @@ var errNoConfig = errors.New("no kubeconfig")
 // the patterns are loose.
 var (
 	reRBAC      = regexp.MustCompile(`User "([^"]*)" cannot (\w+) resource "([^"]+)" in API group "[^"]*"(?: in the namespace "([^"]+)")?`)
+	rePath      = regexp.MustCompile(`User "([^"]*)" cannot (\w+) path "([^"]+)"`)
 	rePodSec    = regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`)
 	reParens    = regexp.MustCompile(` \([^()]*\)`)
 	reQuota     = regexp.MustCompile(`(exceeded quota: .*|failed quota: .*)`)
@@ -196,6 +197,10 @@ func classify(err error) Error {
 	}
 	if m := reRBAC.FindStringSubmatch(text); m != nil {
 		return forbiddenError(m[1], m[2], m[3], m[4])
+	}
+	if m := rePath.FindStringSubmatch(text); m != nil {
+		return Error{Kind: KindForbidden, What: fmt.Sprintf("user %s cannot %s the path %s", m[1], m[2], m[3]),
+			Hint: fmt.Sprintf("ask for the verb %q on the nonResourceURL %q", m[2], m[3])}
 	}
 	if strings.Contains(text, "error dialing backend") || strings.Contains(text, "No agent available") {
 		return Error{Kind: KindKubelet, What: "the API server cannot reach the node's kubelet: " + text,

@@ -77,6 +77,17 @@ type Profile struct {
 	MaxNodes int `cbor:"11,keyasint,omitempty"`
 }
 
+// Access is who may reach a cluster's API server, as the cloud has it.
+type Access struct {
+	// Name and Group are what a command needs to name the cluster.
+	Name, Group string
+	// Authorized are the ranges of clients that are let in ("203.0.113.0/24");
+	// empty when everybody is.
+	Authorized []string
+	// Private means that the API server has a private address only.
+	Private bool
+}
+
 // NodeReading is what a cloud measures of one node. Numbers that it did not
 // tell are nil.
 type NodeReading struct {

@@ -15,6 +15,8 @@ const (
 	networkVersion = "2024-05-01"
 	// "Resource Groups - Get".
 	groupVersion = "2021-04-01"
+	// "Subscriptions - List".
+	subscriptionVersion = "2022-12-01"
 )
 
 // reference points to another resource.
@@ -32,6 +34,12 @@ type managedCluster struct {
 		NodeResourceGroup string         `json:"nodeResourceGroup"`
 		NetworkProfile    networkProfile `json:"networkProfile"`
 		AgentPoolProfiles []agentPool    `json:"agentPoolProfiles"`
+		FQDN              string         `json:"fqdn"`
+		PrivateFQDN       string         `json:"privateFQDN"`
+		APIServer         *struct {
+			AuthorizedIPRanges   []string `json:"authorizedIPRanges"`
+			EnablePrivateCluster bool     `json:"enablePrivateCluster"`
+		} `json:"apiServerAccessProfile"`
 	} `json:"properties"`
 }
 

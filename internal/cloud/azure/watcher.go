@@ -43,9 +43,18 @@ type watcher struct {
 // New makes a watcher of Azure. It asks nothing yet; its error is one of
 // usage, and names the flag.
 func New(o Options) (cloud.Watcher, error) {
-	e, err := parseEndpoint(o.Endpoint)
+	o, c, err := open(o)
 	if err != nil {
 		return nil, err
+	}
+	return &watcher{client: c, now: o.Now, log: o.Log}, nil
+}
+
+// open fills in what options leave open, and makes a client of them.
+func open(o Options) (Options, *client, error) {
+	e, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		return o, nil, err
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -66,10 +75,7 @@ func New(o Options) (cloud.Watcher, error) {
 		o.Credential = signedIn(e.cloud)
 	}
 	c, err := newClient(e, o.Credential, newTransport(o.Transport, o.Now))
-	if err != nil {
-		return nil, err
-	}
-	return &watcher{client: c, now: o.Now, log: o.Log}, nil
+	return o, c, err
 }
 
 // The pace of asking.
