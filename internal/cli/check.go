@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snattop/snattop/internal/report/check"
+	"github.com/snattop/snattop/internal/runbook/apiserver"
 	"github.com/snattop/snattop/internal/runbook/snatbook"
 	"github.com/snattop/snattop/internal/runbook/step"
 )
@@ -31,7 +32,8 @@ type book struct {
 // books are the runbooks, in the order in which "all" goes through them.
 func books() ([]string, map[string]book) {
 	known := map[string]book{
-		"snat": {make: snatbook.New, measures: true},
+		"snat":         {make: snatbook.New, measures: true},
+		apiserver.Name: {make: apiserver.New, blind: true},
 	}
 	order := slices.DeleteFunc([]string{"snat", "tunnel", "apiserver", "connectivity"}, func(name string) bool {
 		_, ok := known[name]

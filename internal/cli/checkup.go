@@ -41,7 +41,7 @@ func (o *options) checkup(ctx context.Context, chosen []book, duration time.Dura
 		c.books = append(c.books, b.make())
 		measures, blind = measures || b.measures, blind || b.blind
 	}
-	c.patient = step.Patient{API: client, Now: time.Now}
+	c.patient = step.Patient{API: client, Access: o.access(), Now: time.Now}
 	if err := client.Connect(ctx); err != nil {
 		if !blind || ctx.Err() != nil {
 			return nil, cannotTell(err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/snattop/snattop/internal/cloud"
@@ -8,6 +9,7 @@ import (
 	"github.com/snattop/snattop/internal/cloud/azure"
 	"github.com/snattop/snattop/internal/cloud/google"
 	"github.com/snattop/snattop/internal/cloud/pick"
+	"github.com/snattop/snattop/k8s/inventory"
 )
 
 // Values of --cloud.
@@ -52,4 +54,19 @@ func (o *options) watcher() cloud.Watcher {
 		Google: func() (cloud.Watcher, error) { return google.New(google.Options{}) },
 		AWS:    func() (cloud.Watcher, error) { return aws.New(aws.Options{}) },
 	})
+}
+
+// access returns what reads from the cloud who may reach an API server, nil
+// when no cloud is to be asked.
+func (o *options) access() func(context.Context, string, []inventory.Node) (*cloud.Access, error) {
+	if o.cloud == cloudOff {
+		return nil
+	}
+	return func(ctx context.Context, server string, nodes []inventory.Node) (*cloud.Access, error) {
+		of := make([]cloud.Node, len(nodes))
+		for i, n := range nodes {
+			of[i] = cloud.Node{Name: n.Name, InternalIP: n.InternalIP, ProviderID: n.ProviderID}
+		}
+		return azure.ReadAccess(ctx, azure.Options{Endpoint: o.azureEndpoint, Log: slog.Default()}, server, of)
+	}
 }

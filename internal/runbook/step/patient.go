@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/snattop/snattop/internal/cloud"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s"
 	"github.com/snattop/snattop/k8s/inventory"
@@ -23,6 +24,9 @@ type Patient struct {
 	// Picture measures connections, or returns what a running session shows.
 	// It may take seconds; the engine calls it once.
 	Picture func(ctx context.Context) (*session.Snapshot, error)
+	// Access reads from the cloud who may reach the API server of this name; nil
+	// asks no cloud. It bounds itself.
+	Access func(ctx context.Context, server string, nodes []inventory.Node) (*cloud.Access, error)
 	// Now is the clock.
 	Now func() time.Time
 }
