@@ -52,6 +52,12 @@ func (b *screenBooks) Run(ctx context.Context, name string, tell func(step.Updat
 
 // withBooks lets the screen go through the other runbooks.
 func (o *options) withBooks(client *k8s.Client, src session.Source) func(*session.Session, *app.Options) {
+	if o.redactor != nil {
+		// Their steps speak of the cluster by its own names.
+		return func(_ *session.Session, ui *app.Options) {
+			ui.NoRunbooks = "The other runbooks cannot leave out names: start without --redact."
+		}
+	}
 	return func(s *session.Session, ui *app.Options) {
 		if commands, ok := live.Within(src); ok {
 			ui.Runbooks = &screenBooks{options: o, client: client, session: s, commands: commands}

@@ -43,6 +43,8 @@ type Options struct {
 	// Runbooks goes through the runbooks beside SNAT's; nil where there is no
 	// live cluster to ask.
 	Runbooks Runbooks
+	// NoRunbooks says why there are none; empty is that there is no cluster.
+	NoRunbooks string
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
 	// Hint is a sentence for who is new here: shown at the start, in the help

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -85,7 +86,7 @@ func (m *Model) bookKey(msg tea.KeyPressMsg) (cmd tea.Cmd, ok bool) {
 
 func (m *Model) openBook(name string, again key.Binding) tea.Cmd {
 	if m.opts.Runbooks == nil {
-		m.notice = notice{text: "The other runbooks need a live cluster: they ask its API server and its nodes."}
+		m.notice = notice{text: cmp.Or(m.opts.NoRunbooks, "The other runbooks need a live cluster: they ask its API server and its nodes.")}
 		return nil
 	}
 	m.overlay = overlayNone

@@ -167,3 +167,12 @@ func TestTicketNode(t *testing.T) {
 type lightColor struct{}
 
 func (lightColor) RGBA() (r, g, b, a uint32) { return 0xffff, 0xffff, 0xffff, 0xffff }
+
+// Where names are left out there are no other runbooks, and the screen says why.
+func TestNoRunbooks(t *testing.T) {
+	t.Parallel()
+	m, _ := start(tuitest.Sick(), 120, 40)
+	m.opts.NoRunbooks = "The other runbooks cannot leave out names."
+	m.Update(tea.KeyPressMsg{Code: tea.KeyF2})
+	wants(t, m, "cannot leave out names")
+}
