@@ -155,6 +155,13 @@ bench: ## measure beside our peers (root; live numbers want e2e-up)
 	go run ./e2e/bench/cmd/table "$$SNATTOP_BENCH_RESULTS" || code=1; \
 	exit $$code
 
+# ---- pictures ----------------------------------------------------------------
+
+# The same recording and the same program give the same files.
+.PHONY: screenshots
+screenshots: ## draw the pictures in docs/pictures again, by snattop itself
+	go run ./tui/cmd/screenshots docs/pictures/demo.snattop docs/pictures
+
 # ---- releases ----------------------------------------------------------------
 
 .PHONY: release-check

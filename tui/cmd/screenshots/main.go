@@ -1,0 +1,159 @@
+// Command screenshots draws the pictures of the documentation from a recording:
+// the pages as they were at some of its moments. The same recording and the same
+// program give the same files.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/snattop/snattop/internal/report/picture"
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/session/recording"
+	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/app"
+	"github.com/snattop/snattop/tui/theme"
+)
+
+// shot is one picture of the documentation.
+type shot struct {
+	name string
+	// after means that it shows the end of the recording, beside how it was at
+	// the worst; the others show the worst.
+	after bool
+	still app.Still
+}
+
+// shots are the pictures: the exhausted node, down to the cause, and the proof
+// after the fix.
+func shots() []shot {
+	size := func(page string, height int) app.Still { return app.Still{Width: 120, Height: height, Page: page} }
+	return []shot{
+		{name: "nodes", still: size("nodes", 22)},
+		{name: "pods", still: size("pods", 22)},
+		{name: "connections", still: size("connections", 22)},
+		{name: "cause", still: size("cause", 40)},
+		{name: "proof", after: true, still: size("proof", 26)},
+	}
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "screenshots:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: screenshots RECORDING FOLDER")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	worst, err := worst(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	then, err := seen(ctx, args[0], worst)
+	if err != nil {
+		return err
+	}
+	now, err := seen(ctx, args[0], time.Time{})
+	if err != nil {
+		return err
+	}
+	for _, s := range shots() {
+		pic := then
+		if s.after {
+			pic, s.still.Baseline = now, then
+		}
+		if err := s.take(pic, args[1]); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// take draws one picture into a folder.
+func (s shot) take(pic *session.Snapshot, folder string) error {
+	screen, err := app.Draw(pic, app.Options{}, s.still)
+	if err != nil {
+		return err
+	}
+	ink, ground := theme.Paper(!s.still.Light)
+	out, err := os.Create(filepath.Join(folder, s.name+".png")) //nolint:gosec // the folder is named by who runs it
+	if err != nil {
+		return err
+	}
+	missing, err := picture.Parse(screen, s.still.Width, s.still.Height, picture.Paper{Ink: ink, Ground: ground}).PNG(out)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("no glyph for %q", string(missing))
+	}
+	return nil
+}
+
+// seen is the picture at a moment of a recording, or at its end, with every
+// process.
+func seen(ctx context.Context, file string, at time.Time) (*session.Snapshot, error) {
+	s := session.New(session.Options{})
+	s.FocusAll()
+	err := play(ctx, file, func(e session.Event) {
+		if at.IsZero() || !e.Time.After(at) {
+			s.Put(e)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	pic := s.Snapshot()
+	if len(pic.Nodes) == 0 {
+		return nil, fmt.Errorf("%s shows no node", file)
+	}
+	return pic, nil
+}
+
+// lookEvery is how much of a recording goes by between two looks for the worst.
+const lookEvery = 5 * time.Second
+
+// worst is the moment at which the most connections wait on a node that is out
+// of ports; zero, which is the end, where none ever is.
+func worst(ctx context.Context, file string) (time.Time, error) {
+	s := session.New(session.Options{})
+	var at, looked time.Time
+	most := 0
+	err := play(ctx, file, func(e session.Event) {
+		s.Put(e)
+		if e.Tick == nil || e.Time.Sub(looked) < lookEvery {
+			return
+		}
+		looked = e.Time
+		pic := s.Snapshot()
+		if n := pic.Nodes[0]; n.Verdict == snat.Exhausted && n.Waiting > most {
+			most, at = n.Waiting, e.Time
+		}
+	})
+	return at, err
+}
+
+// play tells every event of a recording.
+func play(ctx context.Context, file string, tell func(session.Event)) error {
+	src, err := recording.Open(file, 0)
+	if err != nil {
+		return err
+	}
+	return src.Run(ctx, sink(tell))
+}
+
+// sink is a function that hears events.
+type sink func(session.Event)
+
+// Put implements session.Sink.
+func (s sink) Put(e session.Event) { s(e) }
