@@ -148,6 +148,12 @@ func Capture(ctx context.Context, cfg CaptureConfig, in io.Reader, out io.Writer
 	if cfg.Snaplen == 0 {
 		cfg.Snaplen = capture.MaxSnaplen
 	}
+	if cfg.Proc == "" {
+		cfg.Proc = "/proc"
+	}
+	if cfg.HostRoot == "" {
+		cfg.HostRoot = "/"
+	}
 	if cfg.Deadline > 0 && (cfg.Limits.Duration == 0 || cfg.Deadline < cfg.Limits.Duration) {
 		cfg.Limits.Duration = cfg.Deadline
 	}

@@ -47,9 +47,10 @@ func openCapture(ctx context.Context, cfg CaptureConfig) (func(context.Context, 
 	if start.Link == capture.RawIP {
 		start.Notes = append(start.Notes, where.link.name+" has no Ethernet header: its IP packets are captured, nothing else")
 	}
+	device := capture.Device{Index: where.link.index, Loopback: where.link.hardware == unix.ARPHRD_LOOPBACK}
 	var ring *capture.Ring
 	err = f.s.thread.Do(ctx, where.at, func() (err error) {
-		ring, err = capture.Open(where.link.index, f.cfg.Filter, start)
+		ring, err = capture.Open(device, f.cfg.Filter, start)
 		return err
 	})
 	if err != nil {

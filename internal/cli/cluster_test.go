@@ -29,7 +29,7 @@ users: [{name: u, user: {token: secret-token}}]
 }
 
 // The commands that need a cluster, as a script calls them.
-var needCluster = []string{"report -o json", "report", "clean", "record -o /dev/null/x"}
+var needCluster = []string{"report -o json", "report", "clean", "record -o /dev/null/x", "capture shop/web"}
 
 // unreachable runs them all, and the screen at a terminal.
 func unreachable(t *testing.T, words []string, args ...string) {

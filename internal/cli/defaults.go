@@ -61,7 +61,8 @@ func applyDefaults(flags *pflag.FlagSet, getenv func(string) string, configFile 
 // is no mistake when another command runs.
 func knownElsewhere(name string) bool {
 	switch name {
-	case "duration", "ips", "nodes", "output", "page", "ports-per-ip", "size", "source", "speed", "surge", "theme", "until-busy":
+	case "duration", "host", "inside", "interface", "ips", "max-size", "nodes", "output", "page",
+		"port", "ports-per-ip", "proto", "size", "snaplen", "source", "speed", "surge", "theme", "until-busy":
 		return true
 	default:
 		return false

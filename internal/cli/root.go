@@ -111,7 +111,7 @@ changes nothing else in a cluster.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newLocal(o), newReport(o), newCheck(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newClean(o), newVersion(o))
+	root.AddCommand(newLocal(o), newReport(o), newCheck(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newCapture(o), newClean(o), newVersion(o))
 	wrapArgs(root)
 	return root
 }

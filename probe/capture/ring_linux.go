@@ -53,11 +53,10 @@ type ring struct {
 	seen, dropped uint64
 }
 
-// openRing captures on the interface with that index in the calling thread's
-// network namespace; the socket stays there wherever the thread goes. Nothing
-// arrives before the filter holds: the socket is bound to no protocol until
-// then.
-func openRing(index int, link Link, filter Filter, snaplen uint32) (_ *ring, err error) {
+// openRing captures on an interface of the calling thread's network namespace;
+// the socket stays there wherever the thread goes. Nothing arrives before the
+// filter holds: the socket is bound to no protocol until then.
+func openRing(of Device, link Link, filter Filter, snaplen uint32) (_ *ring, err error) {
 	kind := unix.SOCK_RAW
 	if link == RawIP {
 		kind = unix.SOCK_DGRAM // from the network header on
@@ -91,7 +90,11 @@ func openRing(index int, link Link, filter Filter, snaplen uint32) (_ *ring, err
 	if r.mem, err = unix.Mmap(fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("mapping the packet ring: %w", err)
 	}
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: index}); err != nil {
+	if of.Loopback {
+		// Kernels before 4.20 do not know this, and show packets twice.
+		_ = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: of.Index}); err != nil {
 		return nil, fmt.Errorf("binding to the interface: %w", err)
 	}
 	return r, nil

@@ -12,12 +12,19 @@ type Ring struct {
 	start Start
 }
 
-// Open begins to capture on the interface with that index in the calling
-// thread's network namespace; packets are kept in a ring from now on. start
-// says what is told of it; its Link and Snaplen hold, and Filter is filled in.
-func Open(index int, filter Filter, start Start) (*Ring, error) {
+// Device is an interface of the calling thread's network namespace.
+type Device struct {
+	Index int
+	// Loopback says that each packet comes back in: it counts once, then.
+	Loopback bool
+}
+
+// Open begins to capture; packets are kept in a ring from now on. start says
+// what is told of the capture: its Link and Snaplen hold, and Filter is filled
+// in.
+func Open(of Device, filter Filter, start Start) (*Ring, error) {
 	start.Filter = filter.String()
-	r, err := openRing(index, start.Link, filter, start.Snaplen)
+	r, err := openRing(of, start.Link, filter, start.Snaplen)
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,7 @@ func (n *nodePods) create(ctx context.Context, node inventory.Node, choice nodep
 	}
 	spec := nodepod.New(nodepod.Config{
 		Node: node.Name, Arch: node.Arch, Namespace: opts.DebugNamespace, Suffix: opts.Suffix(), Session: n.reach.session,
-		Image: choice, PullSecret: opts.PullSecret, Deadline: opts.Deadline, By: whoami(), Started: opts.Now(),
+		Image: choice, PullSecret: opts.PullSecret, Deadline: opts.Deadline, By: Whoami(), Started: opts.Now(),
 	}, level)
 	say("creating the node pod of " + choice.Reason)
 	n.reach.willMake()

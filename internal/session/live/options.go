@@ -107,8 +107,8 @@ func randomSuffix() string {
 	return string(b)
 }
 
-// whoami names the operator in the annotations of what is made.
-func whoami() string {
+// Whoami names the operator, as user@host, in what is made and written.
+func Whoami() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
