@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/snattop/snattop/internal/capture"
@@ -26,8 +27,7 @@ type captureFlags struct {
 }
 
 func newCapture(o *options) *cobra.Command {
-	f := captureFlags{source: "live", maxSize: "100MB", snaplen: capture.DefaultSnaplen}
-	f.wanted.Duration = capture.DefaultDuration
+	f := captureDefaults()
 	cmd := &cobra.Command{
 		Use: "capture NAMESPACE/POD | node/NAME", Short: "Capture packets of a pod or a node to a file here", Args: cobra.MaximumNArgs(1),
 		Long: `capture writes the packets of a pod's veth, or of a node's interface, to a
@@ -52,9 +52,21 @@ pod directly.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&f.file, "output", "o", "", "file to write; it must not exist (default: named after the pod or node, and the time)")
-	fs.Lookup("output").Annotations = map[string][]string{noDefault: {}}
+	f.add(fs)
 	fs.StringVar(&f.source, "source", f.source, "live, or local: this host, without a cluster")
+	return cmd
+}
+
+func captureDefaults() captureFlags {
+	f := captureFlags{source: "live", maxSize: "100MB", snaplen: capture.DefaultSnaplen}
+	f.wanted.Duration = capture.DefaultDuration
+	return f
+}
+
+// add adds the flags that the command and the key c share.
+func (f *captureFlags) add(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.file, "output", "o", "", "file to write; it must not exist (default: in --out-dir, named after the pod or node, and the time)")
+	fs.Lookup("output").Annotations = map[string][]string{noDefault: {}}
 	fs.StringVar(&f.wanted.Interface, "interface", "", "interface of the pod (by its name there) or node (default: the one that leads out)")
 	fs.BoolVar(&f.wanted.Inside, "inside", false, "capture at the pod's own end of its veth")
 	fs.StringArrayVar(&f.hosts, "host", nil, "address or range, at either end (repeatable: any of them)")
@@ -63,7 +75,6 @@ pod directly.`,
 	fs.Uint32Var(&f.snaplen, "snaplen", f.snaplen, "bytes that are kept of each packet; 0 is all")
 	fs.StringVar(&f.maxSize, "max-size", f.maxSize, "largest file, such as 500kB, 100MB or 1GiB")
 	fs.DurationVar(&f.wanted.Duration, "duration", f.wanted.Duration, "longest time, 1s to 1h")
-	return cmd
 }
 
 // want reads the flags.
@@ -114,9 +125,7 @@ func (c *capturer) command(ctx context.Context, target, file string, w capture.W
 	if err != nil {
 		return err
 	}
-	if t.file = file; t.file == "" {
-		t.file = capture.FileName(who.short, time.Now())
-	}
+	t.file = c.file(file, who)
 	got, err := c.run(ctx, who, t.file, w, t.say, t.progress)
 	if err == nil || got.Packets > 0 {
 		t.summary(got)
@@ -176,9 +185,12 @@ func (t *captureTeller) progress(p capture.Progress) {
 	t.line(captureLine(p), true)
 }
 
-func (t *captureTeller) summary(p capture.Progress) {
-	t.line(fmt.Sprintf("captured %s packets (%s) in %s to %s: %s; %s dropped by the node's kernel, %s because the way here was too slow",
-		format.Count(p.Packets), format.Bytes(p.Bytes), p.Elapsed.Round(time.Second), t.file, p.Ended, format.Count(p.KernelDrops), format.Count(p.SlowDrops)), false)
+func (t *captureTeller) summary(p capture.Progress) { t.line(captureSummary(p, t.file), false) }
+
+// captureSummary says how a capture went.
+func captureSummary(p capture.Progress, file string) string {
+	return fmt.Sprintf("captured %s packets (%s) in %s to %s: %s; %s dropped by the node's kernel, %s because the way here was too slow",
+		format.Count(p.Packets), format.Bytes(p.Bytes), p.Elapsed.Round(time.Second), file, p.Ended, format.Count(p.KernelDrops), format.Count(p.SlowDrops))
 }
 
 // captureLine is how far a capture is, in one line.

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/snattop/snattop/internal/capture"
 	"github.com/snattop/snattop/internal/session/live"
@@ -56,6 +59,14 @@ func (c *capturer) find(ctx context.Context, target string) (captured, error) {
 	}
 	out.node, err = c.client.LookUpNode(ctx, pod.Node)
 	return out, err
+}
+
+// file is where a capture goes that names none.
+func (c *capturer) file(named string, who captured) string {
+	if named != "" {
+		return named
+	}
+	return filepath.Join(cmp.Or(c.o.outDir, "."), capture.FileName(who.short, time.Now()))
 }
 
 // run captures to a file until it ends or ctx does.

@@ -79,7 +79,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.node, "node", "", "only this node (name or internal IP)")
 	fs.StringArrayVar(&o.pods, "pod", nil, "NAMESPACE/NAME to look into with an ephemeral container where node pods are refused (repeatable)")
 	fs.BoolVar(&o.allowEphemeral, "allow-ephemeral", false, "add ephemeral containers to the pods named by --pod without asking; they cannot be removed")
-	fs.StringVar(&o.outDir, "out-dir", "", "folder that the key S writes tickets into (default: the current one)")
+	fs.StringVar(&o.outDir, "out-dir", "", "folder for the files that S, c and capture write (default: the current one)")
 	fs.BoolVar(&o.redact, "redact", false, "replace names and addresses by pseudonyms, on the screen and in every file")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
 	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")

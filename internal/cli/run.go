@@ -33,7 +33,9 @@ func runCluster(ctx context.Context, o *options) error {
 	opts := o.live()
 	opts.Consent = o.consent
 	src := live.New(client, opts)
-	return o.screen(ctx, src, "", o.withBooks(client, src))
+	captures := newCaptureKey(o, client, src)
+	defer captures.tell()
+	return o.screen(ctx, src, "", o.withBooks(client, src), captures.add)
 }
 
 // connect reaches the API server, so that what is wrong with it is said before
@@ -62,7 +64,9 @@ and containers. Root sees every process; others see their own.`,
 			if err != nil {
 				return err
 			}
-			return o.screen(cmd.Context(), src, "this host, no cluster")
+			captures := newCaptureKey(o, nil, src)
+			defer captures.tell()
+			return o.screen(cmd.Context(), src, "this host, no cluster", captures.add)
 		},
 	}
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Runbooks Runbooks
 	// NoRunbooks says why there are none; empty is that there is no cluster.
 	NoRunbooks string
+	// Capture captures packets. When nil, the key says that it is not available.
+	Capture Capturer
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
 	// Hint is a sentence for who is new here: shown at the start, in the help
@@ -106,6 +108,10 @@ type Model struct {
 	// saving numbers the tickets, so that a late answer to an old one is not
 	// taken for the newest.
 	saving int
+	// capturing is the capture that runs; nil when none does. toCapture is what
+	// the prompt asks flags for.
+	capturing *capturing
+	toCapture Captured
 	// focused is whether detail of an owner has been asked for.
 	focused bool
 
@@ -163,6 +169,7 @@ func Run(ctx context.Context, view session.View, opts Options, programOpts ...te
 func (m *Model) close() {
 	m.closeOnce.Do(func() { close(m.closed) })
 	m.stopBook()
+	m.leaveCapture()
 	m.blur()
 }
 
@@ -198,6 +205,10 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		m.ticketSaved(msg)
 	case bookMsg:
 		return m.bookTold(msg)
+	case captureLine:
+		return m.captureTold(msg)
+	case captureDone:
+		m.captureEnded(msg)
 	case pageMsg:
 		return m.pageWritten(msg)
 	case tea.KeyPressMsg:

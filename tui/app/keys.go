@@ -35,6 +35,8 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case key.Matches(msg, g.Quit):
 		return tea.Quit
+	case key.Matches(msg, g.Capture):
+		m.captureKey()
 	case key.Matches(msg, g.Back):
 		m.back()
 	case key.Matches(msg, g.Help):
@@ -80,6 +82,8 @@ func (m *Model) back() {
 	switch {
 	case m.overlay != overlayNone:
 		m.overlay = overlayNone
+	case m.capturing != nil && !m.capturing.stopping:
+		m.stopCapture()
 	case m.current().Filter() != "":
 		m.current().SetFilter("")
 	case m.step == stepBook:
@@ -123,7 +127,10 @@ func (m *Model) mouse(msg tea.Msg) tea.Cmd {
 
 // speak is the sentence at the foot of the page, or what is more urgent.
 func (m *Model) speak(width int) string {
-	if m.notice.text == "" {
+	switch {
+	case m.notice.text == "" && m.capturing != nil:
+		return format.Cut(sanitize.Text(m.captureSentence()), width)
+	case m.notice.text == "":
 		return m.current().Sentence(width)
 	}
 	return format.Cut(sanitize.Text(m.notice.text), width)
@@ -132,6 +139,8 @@ func (m *Model) speak(width int) string {
 // voice is the look of what is spoken.
 func (m *Model) voice(line string) string {
 	switch {
+	case m.notice.text == "" && m.capturing != nil:
+		return m.theme.Notice.Render(line)
 	case m.notice.text == "":
 		return line
 	case m.notice.bad:

@@ -53,6 +53,9 @@ func (m *Model) helpGroups() []sheet.Group {
 	if m.opts.Runbooks != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Tunnel, g.APIServer, g.PodNetwork)
 	}
+	if m.opts.Capture != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Capture)
+	}
 	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
 	return append(groups, everywhere, m.legend())
 }

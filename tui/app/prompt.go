@@ -14,6 +14,7 @@ const (
 	promptNone promptKind = iota
 	promptFilter
 	promptGoTo
+	promptCapture
 )
 
 // ask opens a prompt in place of the line of keys.
@@ -40,8 +41,12 @@ func (m *Model) typed(msg tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(msg, m.keys.Prompt.Accept):
 		kind := m.prompt
 		m.prompt = promptNone
-		if kind == promptGoTo {
+		switch kind {
+		case promptGoTo:
 			m.goTo(m.line.Value())
+		case promptCapture:
+			return m.startCapture(m.line.Value())
+		case promptNone, promptFilter:
 		}
 		return nil
 	case m.line.Update(msg):

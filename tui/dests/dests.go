@@ -329,6 +329,12 @@ func (p *Page) Rows() (shown, total int, fuzzy bool) {
 	return shown, total, p.dests.Fuzzy()
 }
 
+// Selected is the destination under the cursor, or nil.
+func (p *Page) Selected() *session.Dest {
+	d, _ := p.dests.Selected()
+	return d
+}
+
 // Copy is the selected process, with the whole of its command, while the
 // processes have the keys.
 func (p *Page) Copy() string {

@@ -19,6 +19,7 @@ type Global struct {
 	Nodes, Pods, Connections             key.Binding
 	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
+	Capture                              key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
 	// The runbooks beside SNAT's.
 	Tunnel, APIServer, PodNetwork key.Binding
@@ -61,6 +62,7 @@ func Default() *Map {
 			Know:        bind("x", "how do you know", "x"),
 			Copy:        bind("y", "copy", "y"),
 			Ticket:      bind("S", "ticket", "S", "shift+s"),
+			Capture:     bind("c", "capture packets", "c"),
 			GoTo:        bind(":", "go to", ":"),
 			Filter:      bind("/", "filter", "/"),
 			Public:      bind("p", "public only", "p"),
