@@ -172,6 +172,23 @@ func TestCaptureCuts(t *testing.T) {
 	}
 }
 
+// Packets come faster than anybody reads: what is told and what was dropped is
+// all that was sent.
+func TestCaptureBackPressure(t *testing.T) {
+	host, pod := node(t)
+	cfg := taps(t, host, pod)
+	cfg.Filter = capture.Filter{Ports: []uint16{5001}}
+	tp := openTap(t, cfg)
+	const n = 200_000 // 27 MB of records; the queue takes 8
+	pod.say(fmt.Sprintf("flood %d 10.77.0.1:5001", n))
+	c := tp.finish()
+	told := uint64(len(tp.packets))
+	if c.Seen != n || told+c.Kernel+c.Queue != n || c.Queue+c.Kernel == 0 || told == 0 {
+		t.Errorf("sent %d, told %d: %+v", n, told, c)
+	}
+	t.Logf("sent %d, told %d, dropped by the kernel %d, for want of a reader %d", n, told, c.Kernel, c.Queue)
+}
+
 // What goes over a VLAN comes with its tag, which the kernel keeps elsewhere.
 func TestCaptureTags(t *testing.T) {
 	host, pod := node(t)

@@ -50,6 +50,13 @@ func childMain() {
 			}
 		case "udp":
 			err = sendUDP(netip.MustParseAddrPort(arg))
+		case "flood":
+			// "flood N ADDRESS" sends N datagrams from one socket.
+			count, to, _ := strings.Cut(arg, " ")
+			var n int
+			if n, err = strconv.Atoi(count); err == nil {
+				err = floodUDP(n, netip.MustParseAddrPort(to))
+			}
 		case "crowd":
 			var n int
 			if n, err = strconv.Atoi(arg); err == nil {
@@ -73,6 +80,22 @@ func sendUDP(to netip.AddrPort) error {
 		return err
 	}
 	return errors.Join(unix.Sendto(fd, []byte("hello"), 0, sa), unix.Close(fd))
+}
+
+// floodUDP sends datagrams as fast as they go.
+func floodUDP(n int, to netip.AddrPort) error {
+	family, sa := sockaddr(to, false)
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	for range n {
+		// Nobody listens: that others were refused is told here.
+		if err := unix.Sendto(fd, make([]byte, 64), 0, sa); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			return errors.Join(err, unix.Close(fd))
+		}
+	}
+	return unix.Close(fd)
 }
 
 // loopbackUp makes the loopback of a fresh namespace work.

@@ -170,9 +170,9 @@ func Minimal(pod *corev1.Pod) {
 	sc.Capabilities = &corev1.Capabilities{
 		Drop: []corev1.Capability{"ALL"},
 		// SYS_ADMIN enters namespaces, SYS_PTRACE reads other users' /proc,
-		// NET_ADMIN reads conntrack, BPF and PERFMON load tracepoints (5.8
+		// NET_ADMIN reads conntrack, NET_RAW captures packets, BPF and PERFMON load tracepoints (5.8
 		// and later), DAC_READ_SEARCH and DAC_OVERRIDE pass file modes.
-		Add: []corev1.Capability{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "BPF", "PERFMON", "DAC_READ_SEARCH", "DAC_OVERRIDE"},
+		Add: []corev1.Capability{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "BPF", "PERFMON", "DAC_READ_SEARCH", "DAC_OVERRIDE"},
 	}
 	sc.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}
 	sc.AppArmorProfile = &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}
