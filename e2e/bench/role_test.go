@@ -26,6 +26,8 @@ func role() (done bool, err error) {
 		return true, play(actCrowd)
 	case "load":
 		return true, play(actLoad)
+	case "flood":
+		return true, play(actFlood)
 	case "twin":
 		return true, play(actTwin)
 	default:
