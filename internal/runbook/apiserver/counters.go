@@ -28,8 +28,9 @@ type counters struct {
 	dispatched map[flow]float64
 	requests   map[call]float64
 	// queued, watches (by resource), inflight and pods are of now.
-	queued   map[flow]float64
-	watches  map[string]float64
+	queued  map[flow]float64
+	watches map[string]float64
+	// pods is 0 where it is not told; -1 says the same there.
 	inflight map[string]float64
 	pods     float64
 }
