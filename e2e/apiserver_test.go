@@ -418,7 +418,7 @@ func TestUnreachableFromHere(t *testing.T) {
 	want := map[string]string{
 		"apiserver.agents cluster": "unknown", "apiserver.node-pressure cluster": "unknown", "apiserver.egress client": "unknown", "apiserver.alpn client": "unknown",
 		"apiserver.authorized-ranges client": "problem", "apiserver.request-load cluster": "unknown", "apiserver.helm-history cluster": "unknown",
-		"apiserver.private-cluster client": "not-applicable",
+		"apiserver.node-to-node cluster": "unknown", "apiserver.private-cluster client": "not-applicable",
 	}
 	if got := checkAPIServer(t, file, "--request-timeout", "3s"); !maps.Equal(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)

@@ -30,6 +30,7 @@ func New() step.Book {
 			{ID: "apiserver.authorized-ranges", Title: "Is this client let in?", Run: checkRanges},
 			{ID: "apiserver.request-load", Title: "Is the API server overloaded?", Run: checkLoad},
 			{ID: "apiserver.helm-history", Title: "Are there too many Helm revisions?", Run: checkHelm},
+			{ID: "apiserver.node-to-node", Title: "Do nodes reach each other's port 10250?", Run: checkNodes},
 			{ID: "apiserver.private-cluster", Title: "Is the cluster private?", Run: checkPrivate},
 		},
 		Ask: ask,
@@ -71,7 +72,7 @@ func ask(ctx context.Context, l *step.Look, node inventory.Node) facts.Ask {
 	if slices.Contains(chosen(ctx, l), node.Name) {
 		a.Parts = append(a.Parts, facts.PartReach)
 		a.ReachKubelet = true
-		a.Reach = required(l)
+		a.Reach = append(required(l), kubeletsFor(ctx, l, node.Name)...)
 	}
 	if f, err := agents.Find(ctx, l); err == nil && slices.Contains(f.Nodes(), node.Name) {
 		a.Parts = append(a.Parts, facts.PartLoad)

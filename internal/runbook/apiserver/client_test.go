@@ -64,7 +64,7 @@ func TestPublicAndSilent(t *testing.T) {
 		want(t, run(t, p, "apiserver.private-cluster"), "client", step.NotApplicable, "is public")
 		want(t, run(t, p, "apiserver.egress"), "client", step.Unknown, "authorized-ranges")
 		want(t, run(t, p, "apiserver.alpn"), "client", step.Unknown, "no TLS was tried")
-		for _, id := range []string{"apiserver.agents", "apiserver.node-pressure", "apiserver.request-load", "apiserver.helm-history"} {
+		for _, id := range []string{"apiserver.agents", "apiserver.node-pressure", "apiserver.request-load", "apiserver.helm-history", "apiserver.node-to-node"} {
 			want(t, run(t, p, id), "cluster", step.Unknown, "no answer in time")
 		}
 	})

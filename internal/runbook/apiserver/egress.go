@@ -11,6 +11,7 @@ import (
 	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/runbook/step"
 	"github.com/snattop/snattop/probe/facts"
+	"github.com/snattop/snattop/probe/reach"
 )
 
 // required are the names that a node needs besides the API server, where they
@@ -131,10 +132,17 @@ func egressOf(ctx context.Context, l *step.Look, node string) step.Step {
 	if section == nil {
 		return unknown(nodeSubject(node), err)
 	}
-	s := step.Step{Subject: nodeSubject(node), Evidence: told(node, section.Evidence)}
+	s := step.Step{Subject: nodeSubject(node)}
 	var bad []string
 	var first *facts.Reached
+	var shown []facts.Evidence
+	needed := 0
 	for i := range section.Reach {
+		if section.Reach[i].Target.Why == whyKubelet {
+			continue
+		}
+		needed++
+		shown = append(shown, reach.Evidence(&section.Reach[i])...)
 		if why := failure(&section.Reach[i]); why != "" {
 			bad = append(bad, why)
 			if first == nil || section.Reach[i].Kubelet {
@@ -142,6 +150,7 @@ func egressOf(ctx context.Context, l *step.Look, node string) step.Step {
 			}
 		}
 	}
+	s.Evidence = told(node, shown)
 	switch {
 	case len(bad) > 0:
 		s.Verdict, s.Summary = step.Problem, "from the node, "+strings.Join(bad, "; ")
@@ -151,7 +160,7 @@ func egressOf(ctx context.Context, l *step.Look, node string) step.Step {
 	default:
 		s.Verdict = step.OK
 		s.Summary = fmt.Sprintf("%s is reached as the kubelet names it", serverText(kubelet.Target))
-		if n := len(section.Reach) - 1; n > 0 {
+		if n := needed - 1; n > 0 {
 			s.Summary += fmt.Sprintf(", and %d more names that are required", n)
 		}
 	}
