@@ -327,3 +327,21 @@ func TestFocusAndErrors(t *testing.T) {
 		t.Errorf("the source is asked about %q", inner.focus[2])
 	}
 }
+
+// FuzzText: whatever stands around them, a known name and an address are gone.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "at %s:443", "'%s", "(%s)", "a/%s/b", "=%s,", "x\x1b[%s", "%s%%"} {
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		r := New(key, session.Options{})
+		r.node("zsecretnode1")
+		got := r.Text(before + " zsecretnode1 10.66.0.7 " + after)
+		if strings.Contains(before+after, "zsecretnode1") || strings.Contains(before+after, "10.66.0.7") {
+			return // glued to something else it is another word
+		}
+		if strings.Contains(got, "zsecretnode1") || strings.Contains(got, "10.66.0.7") {
+			t.Fatalf("%q tells it", got)
+		}
+	})
+}
