@@ -57,6 +57,11 @@ static __always_inline struct conn *conn_of(__u64 id)
 	return bpf_map_lookup_elem(&socks, &id);
 }
 
+static __always_inline struct conn *conn_at(__u64 id, __u32 *at)
+{
+	return conn_of(id);
+}
+
 static __always_inline enum entry enter(__u64 id, struct conn *conn)
 {
 	if (!bpf_map_update_elem(&socks, &id, conn, BPF_NOEXIST))
@@ -64,9 +69,19 @@ static __always_inline enum entry enter(__u64 id, struct conn *conn)
 	return conn_of(id) ? KNOWN : NO_ROOM;
 }
 
-static __always_inline void drop(__u64 id)
+static __always_inline enum entry begin_at(__u64 id, struct conn *conn)
+{
+	return enter(id, conn);
+}
+
+static __always_inline void drop_at(__u64 id, __u32 at)
 {
 	bpf_map_delete_elem(&socks, &id);
+}
+
+static __always_inline void drop(__u64 id)
+{
+	drop_at(id, 0);
 }
 
 #else
@@ -119,9 +134,7 @@ static __always_inline __u32 after(__u32 at)
 	return (at + 1) % buckets; // of which the verifier knows nothing, and follows one way
 }
 
-// place returns where a socket is. It is not static, and therefore verified once
-// and not once more in every program.
-__noinline __u32 place(__u64 id)
+static __always_inline __u32 search(__u64 id)
 {
 	__u32 at = home(id);
 
@@ -141,11 +154,25 @@ __noinline __u32 place(__u64 id)
 	return NOWHERE;
 }
 
+// place returns where a socket is. It is not static, and therefore verified once
+// and not once more wherever it is called.
+__noinline __u32 place(__u64 id)
+{
+	return search(id);
+}
+
 static __always_inline struct conn *conn_of(__u64 id)
 {
 	__u32 at = place(id);
 
 	return at == NOWHERE ? NULL : bpf_map_lookup_elem(&conns, &at);
+}
+
+// conn_at is conn_of without a call, and tells where it is.
+static __always_inline struct conn *conn_at(__u64 id, __u32 *at)
+{
+	*at = search(id);
+	return *at == NOWHERE ? NULL : bpf_map_lookup_elem(&conns, at);
 }
 
 // pass counts a socket in the buckets from its home on, before the last.
@@ -216,14 +243,49 @@ static __always_inline enum entry enter(__u64 id, struct conn *conn)
 	return ENTERED;
 }
 
+// begin_at is enter for a socket that nobody else can be entering: nearly always
+// there is room in its bucket.
+static __always_inline enum entry begin_at(__u64 id, struct conn *conn)
+{
+	__u32 at = home(id), way = WAYS;
+	struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+	struct conn *c;
+
+	if (!b)
+		return NO_ROOM; // cannot be
+	if (b->passed)
+		return enter(id, conn);
+#pragma unroll
+	for (int i = WAYS - 1; i >= 0; i--) {
+		if (b->socks[i] == id)
+			return KNOWN;
+		if (!b->socks[i])
+			way = i;
+	}
+	if (way == WAYS || __sync_val_compare_and_swap(&b->socks[way % PLACES], 0, CLAIMED))
+		return enter(id, conn);
+	at = at * PLACES + way;
+	c = bpf_map_lookup_elem(&conns, &at);
+	if (!c)
+		return NO_ROOM; // cannot be
+	*c = *conn;
+	__sync_lock_test_and_set(&b->socks[way % PLACES], id);
+	return ENTERED;
+}
+
+static __always_inline void drop_at(__u64 id, __u32 at)
+{
+	set_sock(at, 0);
+	if (at / PLACES != home(id))
+		pass(id, at / PLACES, -1);
+}
+
 static __always_inline void drop(__u64 id)
 {
 	__u32 at = place(id);
 
-	if (at == NOWHERE)
-		return;
-	set_sock(at, 0);
-	pass(id, at / PLACES, -1);
+	if (at != NOWHERE)
+		drop_at(id, at);
 }
 
 #endif

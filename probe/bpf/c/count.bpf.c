@@ -168,7 +168,7 @@ static __always_inline void begin(struct sock *sk)
 	if (!row)
 		return;
 	add(row->syn_sent, 1);
-	switch (enter(id, &conn)) {
+	switch (begin_at(id, &conn)) {
 	case ENTERED:
 		return;
 	case KNOWN:
@@ -184,12 +184,19 @@ static __always_inline void begin(struct sock *sk)
 	}
 }
 
+// now_of returns the time at which a packet came for a socket, which the kernel
+// has noted just now (tcp_rcv_state_process), in ns.
+static __always_inline __u64 now_of(struct sock *sk)
+{
+	return get(struct tcp_sock, sk, tcp_mstamp) * 1000;
+}
+
 static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 {
-	__u32 phase, was;
-	__u64 id = id_of(sk);
+	__u32 phase, was, at;
 	struct conn *conn;
 	struct row *row;
+	__u64 id;
 
 	// What is accepted here was never begun.
 	if (oldstate == TCP_LISTEN || newstate == TCP_LISTEN)
@@ -197,7 +204,8 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	phase = phase_of(newstate);
 	if (phase == phase_of(oldstate))
 		return;
-	conn = conn_of(id);
+	id = id_of(sk);
+	conn = conn_at(id, &at);
 	if (!conn)
 		return;
 	was = conn->phase;
@@ -220,7 +228,7 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	} else {
 		if (was == ATTEMPTING) {
 			add(row->opens, 1);
-			conn->since = bpf_ktime_get_ns();
+			conn->since = now_of(sk);
 		}
 		if (newstate == TCP_CLOSE_WAIT)
 			conn->passive = 1;
@@ -229,7 +237,7 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	gauge(row, was, -1);
 out:
 	if (phase == NONE)
-		drop(id);
+		drop_at(id, at);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -255,10 +263,10 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	__u64 id = id_of(sk);
 	struct conn *conn;
 	struct row *row;
+	__u32 was, at;
 	int err;
-	__u32 was;
 
-	conn = conn_of(id);
+	conn = conn_at(id, &at);
 	if (!conn)
 		return 0;
 	row = row_at(conn->row);
@@ -282,7 +290,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	}
 	gauge(row, was, -1);
 out:
-	drop(id);
+	drop_at(id, at);
 	return 0;
 }
 

@@ -194,6 +194,7 @@ struct inet_connection_sock___before_5_19 {
 struct tcp_sock {
 	__u32 segs_out;
 	__u64 bytes_acked;
+	__u64 tcp_mstamp;
 	__u32 lsndtime;
 	__u32 rcv_tstamp;
 	__u32 last_oow_ack_time;
