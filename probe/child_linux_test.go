@@ -64,6 +64,8 @@ func childMain() {
 			}
 		case "abort":
 			conns.abort()
+		case "sample":
+			answer, err = sampleOnce(arg)
 		}
 		if err != nil {
 			answer = "error: " + err.Error()

@@ -37,6 +37,9 @@ type processList struct {
 	gen   uint64
 	// hidden counts processes whose namespace could not be read.
 	hidden int
+	// partial means that not even the first process is shown: the mount shows
+	// everybody their own (hidepid=2, proc(5)).
+	partial bool
 }
 
 func newProcessList(proc string) *processList {
@@ -57,7 +60,7 @@ func (l *processList) read(now time.Time) ([]*process, error) {
 		return nil, fmt.Errorf("listing processes in %s: %w", l.proc, err)
 	}
 	l.gen++
-	l.hidden = 0
+	l.hidden, l.partial = 0, !slices.Contains(names, "1")
 	out := make([]*process, 0, len(names))
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
@@ -80,6 +83,9 @@ func (l *processList) read(now time.Time) ([]*process, error) {
 
 func (l *processList) one(pid int, now time.Time) *process {
 	start, idle, err := procfs.StartTime(l.proc, pid)
+	if errors.Is(err, fs.ErrPermission) {
+		l.hidden++ // hidepid=1
+	}
 	if err != nil || idle {
 		return nil
 	}

@@ -191,6 +191,9 @@ func (s *sampler) finish(ctx context.Context, now time.Time, elapsed time.Durati
 	case n > 1:
 		s.problems.text(fmt.Sprintf("%d processes hide their namespaces from us", n))
 	}
+	if s.list.partial && s.cfg.Scope == ScopeNode {
+		s.problems.text(s.cfg.Proc + " shows our own processes only (hidepid)")
+	}
 	s.localPorts(ctx, now, spaces)
 	tick := s.agg.finish(now, elapsed, s.procs)
 	tick.Conntrack = s.conntrack(ctx, now, spaces, tick.Full)

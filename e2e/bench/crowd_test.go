@@ -36,22 +36,32 @@ type crowdArgs struct {
 	First bool
 	// Destinations is how many addresses it spreads its connections over.
 	Destinations int
+	// Met means that processes of this machine play the far side.
+	Met bool
 }
 
 // Each process of the crowd has as many destinations, so that more processes
 // have more rows and not only more sockets.
 const crowdDestinations = 20
 
+// crowdProcesses is how many processes a crowd of one pod has.
+const crowdProcesses = 10
+
 // together makes a crowd of one pod: ten processes in one network namespace.
 func together(b *testing.B) *crowd {
 	b.Helper()
+	return inOnePod(b, false)
+}
+
+func inOnePod(b *testing.B, met bool) *crowd {
+	b.Helper()
 	c := &crowd{pods: []pod{makePod(b, 0)}}
-	for i := range 10 {
+	for i := range crowdProcesses {
 		at := stage{fresh: i == 0, cgroup: c.pods[0].cgroup}
 		if i > 0 {
 			at.netns = c.spaces[0]
 		}
-		a := act(b, at, "crowd", crowdArgs{Number: i, First: i == 0, Destinations: crowdDestinations})
+		a := act(b, at, "crowd", crowdArgs{Number: i, First: i == 0, Destinations: crowdDestinations, Met: met})
 		if i == 0 {
 			a.say(b, "0") // now the namespace is ready
 			c.spaces = append(c.spaces, a.netns())
@@ -113,8 +123,10 @@ func actCrowd(args crowdArgs) error {
 		if err := configure(batch.String()); err != nil {
 			return err
 		}
-		if err := farSide(); err != nil {
-			return err
+		if !args.Met {
+			if err := farSide(); err != nil {
+				return err
+			}
 		}
 	}
 	held := 0
@@ -165,6 +177,10 @@ func (args crowdArgs) connect(number int) error {
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{10, 99, 0, byte(args.Number + 1)}, Port: firstPort + number}); err != nil {
 		return err
 	}
-	to := [4]byte{20, 60, byte(100 + args.Number), byte(1 + number%args.Destinations)}
-	return unix.Connect(fd, &unix.SockaddrInet4{Port: crowdPort, Addr: to})
+	return unix.Connect(fd, &unix.SockaddrInet4{Port: crowdPort, Addr: destination(args.Number, number%args.Destinations)})
+}
+
+// destination is one of those of a process of a crowd.
+func destination(process, number int) [4]byte {
+	return [4]byte{20, 60, byte(100 + process), byte(1 + number)}
 }

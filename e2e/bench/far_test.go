@@ -16,11 +16,8 @@ import (
 // no process and no port of this machine is spent on it. It accepts whatever
 // knocks, and says nothing ever after.
 //
-// The peers were servers in a second namespace once. Those doubled the sockets
-// that every dump walks over, and the keep-alives of 190,000 accepted
-// connections (fifteen seconds after the first, by Go's default) overran the
-// queue between the namespaces; the kernel repeats what is dropped there twice
-// a second, in which storm SYNs were lost until connects timed out.
+// Peers that are processes of this machine (peers_test.go) double the sockets that
+// every dump walks over.
 func farSide() error {
 	// Not blocking, so that os.File waits for packets instead of a thread.
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

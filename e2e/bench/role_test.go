@@ -24,6 +24,8 @@ func role() (done bool, err error) {
 		return true, play(sweep)
 	case "crowd":
 		return true, play(actCrowd)
+	case "peer":
+		return true, play(actPeer)
 	case "load":
 		return true, play(actLoad)
 	case "flood":

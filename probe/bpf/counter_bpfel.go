@@ -36,6 +36,12 @@ type countListener struct {
 	Port  uint32
 }
 
+type countPorts struct {
+	_     structs.HostLayout
+	Every uint64
+	One   uint64
+}
+
 type countRow struct {
 	_           structs.HostLayout
 	Key         countRowKey

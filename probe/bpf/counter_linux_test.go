@@ -211,6 +211,23 @@ func givenUp(t *testing.T, w *watch, s *server, mapped bool) {
 	w.want("all gone", s.at, count.Gauges{}, count.Events{Opens: 1, Closes: 1, Fails: 2, Resets: 1, ResetsOut: 1})
 }
 
+// A reset that answers what no socket is there for belongs to no connection.
+func TestResetsOfNobody(t *testing.T) {
+	w := newWatch(t, fresh(t, Config{Rows: 64}))
+	s, closed := serve(t, loopback(), 64), serve(t, loopback(), 64)
+	client, _ := s.pair(false)
+	closed.close()
+	const n = 20
+	for range n {
+		if _, err := dial(closed.at, false, 0); !errors.Is(err, unix.ECONNREFUSED) {
+			t.Fatalf("connecting where nobody listens: %v", err)
+		}
+	}
+	w.want("refused", closed.at, count.Gauges{}, count.Events{Fails: n, Refused: n, ResetsIn: n})
+	w.want("the other", s.at, count.Gauges{Established: 1}, count.Events{Opens: 1})
+	must(t, abort(client))
+}
+
 func netns(t testing.TB) uint64 {
 	t.Helper()
 	var st unix.Stat_t

@@ -138,6 +138,9 @@ static __always_inline __u32 search(__u64 id)
 {
 	__u32 at = home(id);
 
+	// A reset that is nobody's has no socket, and free places have none either.
+	if (id <= CLAIMED)
+		return NOWHERE;
 	for (int i = 0; i < REACH; i++) {
 		struct bucket *b = bpf_map_lookup_elem(&socks, &at);
 

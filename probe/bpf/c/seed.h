@@ -132,12 +132,16 @@ struct {
 	__type(value, __u8);
 } listeners SEC(".maps");
 
-// The ports of all listeners: a bit each.
+// The ports of all listeners, a bit each: those on every address, and on one.
+struct ports {
+	__u64 every, one;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536 / 64);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct ports);
 } heard_ports SEC(".maps");
 
 // Connections found in TIME_WAIT, by when they end.
@@ -291,8 +295,9 @@ static __always_inline bool in_scope(struct worker *w, __u64 id)
 static __always_inline void listens(struct worker *w, __u64 id)
 {
 	struct listener l = {};
+	struct ports *ports;
+	bool every = false;
 	__u32 word;
-	__u64 *bits;
 	__u8 one = 1;
 
 	if (!in_scope(w, id))
@@ -301,29 +306,40 @@ static __always_inline void listens(struct worker *w, __u64 id)
 	l.port = get(struct sock_common, id, skc_num);
 	local_addr(l.addr, id);
 	// A wildcard of either family.
-	if (!l.addr[3] && !l.addr[0] && !l.addr[1])
+	if (!l.addr[3] && !l.addr[0] && !l.addr[1]) {
 		l.addr[2] = 0;
+		every = true;
+	}
 	bpf_map_update_elem(&listeners, &l, &one, BPF_ANY);
 	word = l.port / 64;
-	bits = bpf_map_lookup_elem(&heard_ports, &word);
-	if (bits)
-		*bits |= 1ULL << (l.port % 64); // one worker does this
+	ports = bpf_map_lookup_elem(&heard_ports, &word);
+	if (!ports)
+		return;
+	// One worker does this.
+	if (every)
+		ports->every |= 1ULL << (l.port % 64);
+	else
+		ports->one |= 1ULL << (l.port % 64);
 }
 
 static __always_inline bool accepted(struct worker *w, __u64 id)
 {
 	struct listener l = {};
+	struct ports *ports;
+	__u64 bit;
 	__u32 word;
-	__u64 *bits;
 
 	l.port = get(struct sock_common, id, skc_num);
 	word = l.port / 64;
-	bits = bpf_map_lookup_elem(&heard_ports, &word);
-	if (!bits || !(*bits & 1ULL << (l.port % 64)))
+	bit = 1ULL << (l.port % 64);
+	ports = bpf_map_lookup_elem(&heard_ports, &word);
+	if (!ports)
 		return false;
 	l.netns = w->netns;
-	if (bpf_map_lookup_elem(&listeners, &l))
+	if (ports->every & bit && bpf_map_lookup_elem(&listeners, &l))
 		return true;
+	if (!(ports->one & bit))
+		return false;
 	local_addr(l.addr, id);
 	return bpf_map_lookup_elem(&listeners, &l) != NULL;
 }
