@@ -165,7 +165,8 @@ func (w *watch) until(what string, ok func() bool) {
 }
 
 // want waits for a destination to have exactly these connections and events,
-// whatever the lives of those that ended, and however often a SYN had to be sent.
+// whatever the lives of those that ended, and however often a packet had to
+// be sent: an emulated processor is slower than the kernel expects the other side.
 func (w *watch) want(what string, dest netip.AddrPort, g count.Gauges, e count.Events) {
 	w.t.Helper()
 	var nowIs count.Gauges
@@ -173,7 +174,7 @@ func (w *watch) want(what string, dest netip.AddrPort, g count.Gauges, e count.E
 	for began := time.Now(); ; runtime.Gosched() {
 		w.read()
 		nowIs, did = w.to(dest)
-		did.Lives, did.SynRetrans = e.Lives, e.SynRetrans
+		did.Lives, did.SynRetrans, did.Retrans = e.Lives, e.SynRetrans, e.Retrans
 		if nowIs == g && did == e {
 			return
 		}
