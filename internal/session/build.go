@@ -62,10 +62,7 @@ func (s *Session) build(n *node, note bool) {
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
 	if note {
-		n.tidy(now, func(k flowKey) bool {
-			c, _, _ := s.class(n, k.owner, k.dest)
-			return c.Eligible && k.dest.Protocol == snat.TCP
-		})
+		s.tidy(n)
 	}
 	n.wake = now.Add(wakeEvery)
 	out := &Node{

@@ -5,10 +5,6 @@ import "time"
 // worthRemembering is from how many flows on a destination has a history.
 const worthRemembering = 16
 
-// noteStep is how often the numbers of a recording are noted: with each tick of
-// a second, which may come a little early.
-const noteStep = 900 * time.Millisecond
-
 // history is how numbers have stood over the last minutes.
 type history struct {
 	ports, open, opens, fails level
@@ -17,10 +13,11 @@ type history struct {
 
 // note takes the numbers as they stand.
 func (h *history) note(ports, open int, opens, fails float64, now time.Time) {
-	h.ports.note(float64(ports), now)
-	h.open.note(float64(open), now)
-	h.opens.note(opens, now)
-	h.fails.note(fails, now)
+	share := fresh(h.open.at, now)
+	h.ports.note(float64(ports), share, now)
+	h.open.note(float64(open), share, now)
+	h.opens.note(opens, share, now)
+	h.fails.note(fails, share, now)
 	h.trend.note(open, now)
 }
 

@@ -37,23 +37,27 @@ type level struct {
 	sum, squares, weight float64
 }
 
-// note says that the number has been value since now.
-func (l *level) note(value float64, now time.Time) {
+// note says that the number has been value since now. share is that of a step
+// of this length, which the levels of a history have in common.
+func (l *level) note(value, share float64, now time.Time) {
 	if l.began.IsZero() {
 		l.began = now
 	} else {
-		l.fold(now)
+		l.fold(share, now)
 	}
 	l.value, l.at = value, now
 }
 
-// fold counts the value for the time that it has held.
-func (l *level) fold(now time.Time) {
-	dt := now.Sub(l.at)
-	if dt <= 0 {
+// fresh is the share that the time since a moment has in a level.
+func fresh(since, now time.Time) float64 {
+	return -math.Expm1(-now.Sub(since).Seconds() / levelMemory.Seconds())
+}
+
+// fold counts the value for the time that it has held, which has that share.
+func (l *level) fold(share float64, now time.Time) {
+	if !now.After(l.at) {
 		return
 	}
-	share := -math.Expm1(-dt.Seconds() / levelMemory.Seconds())
 	l.sum = l.sum*(1-share) + l.value*share
 	l.squares = l.squares*(1-share) + l.value*l.value*share
 	l.weight = l.weight*(1-share) + share
@@ -66,7 +70,7 @@ func (l *level) level(now time.Time) Level {
 		return Level{}
 	}
 	then := *l
-	then.fold(now)
+	then.fold(fresh(l.at, now), now)
 	if then.weight <= 0 {
 		return Level{Mean: l.value}
 	}

@@ -68,9 +68,7 @@ func isUnitName(s string) bool {
 // dest makes the picture of a destination.
 func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *Dest {
 	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
-	d.Class, d.Endpoints, d.mixed = s.class(n, o.Key, d.Dest)
-	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
-	d.Cooling, d.Abandoned = f.held.at(now)
+	s.numbers(d, n, f, now)
 	st := f.stream
 	sight := SightOf(st.collector)
 	if d.Protocol == snat.TCP {
@@ -80,29 +78,20 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *De
 		if sight.Lives {
 			d.Lives = st.noLives
 		}
-		if sight.Silence {
-			d.Silent = f.silence(st.noSilence)
-		}
 	}
 	if f.current() {
-		at := st.asOf(now)
 		if d.Trouble != nil && f.trouble != nil {
-			d.Trouble = f.trouble.perSecond(at, st.counted)
+			d.Trouble = f.trouble.perSecond(st.asOf(now), st.counted)
 		}
 		if d.Lives != nil && f.lives != nil {
 			d.Lives = f.lives
 		}
-		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
-		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
 	}
 	d.Waiting = unheard(f.waiting.at(now), d)
-	if f.hist == nil && note && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
-		f.hist = &history{}
+	if note {
+		f.remember(d, now)
 	}
 	if f.hist != nil {
-		if note {
-			f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
-		}
 		l := f.hist.levels(now)
 		l.Ports = Level{}
 		d.Levels, d.OpenTrend = &l, f.hist.trend.values
@@ -113,6 +102,33 @@ func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *De
 		}
 	}
 	return d
+}
+
+// numbers fills in what a destination is and what is there of it: all that its
+// ports follow from.
+func (s *Session) numbers(d *Dest, n *node, f *flow, now time.Time) {
+	st := f.stream
+	d.Class, d.Endpoints, d.mixed = s.class(n, f.key.owner, d.Dest)
+	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
+	d.Cooling, d.Abandoned = f.held.at(now)
+	if d.Protocol == snat.TCP && SightOf(st.collector).Silence {
+		d.Silent = f.silence(st.noSilence)
+	}
+	if f.current() {
+		at := st.asOf(now)
+		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
+		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
+	}
+}
+
+// remember notes how a destination stands, once it has had many flows.
+func (f *flow) remember(d *Dest, now time.Time) {
+	if f.hist == nil && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
+		f.hist = &history{}
+	}
+	if f.hist != nil {
+		f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+	}
 }
 
 func (s *Session) focused(node string, owner Key) bool {

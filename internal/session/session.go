@@ -183,8 +183,7 @@ func (s *Session) nodeEvent(n *node, e Event) {
 		}
 		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.known(n))
 		if s.replayed() && n.state.State == StateStreaming && s.now.Sub(n.noted) >= noteStep {
-			n.noted = s.now
-			s.build(n, true)
+			s.note(n)
 		}
 	case e.Bye != nil:
 		if e.Bye.Failed {

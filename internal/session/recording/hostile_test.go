@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -230,4 +232,92 @@ func FuzzPlay(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzDeck opens, plays and seeks in whatever a file may be: behind a good
+// header, or not.
+func FuzzDeck(f *testing.F) {
+	whole := record(f, town(25, 1))
+	f.Add(whole, uint16(30))
+	f.Add(whole[:len(whole)-30], uint16(60))
+	f.Add(whole[:len(whole)/2], uint16(3))
+	f.Add(append(append(zipped(f, header(f)), mark(made)...), zipped(f, frame(f, kindChunk, chunkHead{Time: made, Pieces: 1 << 30}), frame(f, kindPiece, session.Piece{}))...), uint16(1))
+	f.Add(append(zipped(f, header(f)), index([]chunk{{offset: 1 << 40, from: made}})...), uint16(1))
+	f.Fuzz(func(t *testing.T, b []byte, second uint16) {
+		if len(b) > 1<<17 {
+			t.Skip()
+		}
+		d, err := NewDeck(bytes.NewReader(b), int64(len(b)), DeckOptions{Name: "x", Speed: 1})
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				t.Fatalf("an error of no kind: %v", err)
+			}
+			return
+		}
+		s := session.New(session.Options{})
+		p := &player{deck: d, sink: s, session: s}
+		defer func() { p.close() }()
+		for _, at := range []time.Time{d.begin.Add(time.Duration(second) * time.Second), d.end, d.begin} {
+			d.seek = nil
+			if err := p.goTo(t.Context(), at); err != nil {
+				return
+			}
+			for _, n := range s.Snapshot().Nodes {
+				s.FocusOn(n.Name, "pod/x")
+			}
+		}
+	})
+}
+
+// Times that no recording has end it, and what was read stays.
+func TestImplausibleTimes(t *testing.T) {
+	t.Parallel()
+	at := func(d time.Duration) []byte {
+		return frame(t, kindEvent, session.Event{Time: made.Add(d), Node: "n1", State: &session.NodeState{State: session.StateStreaming}})
+	}
+	for name, c := range map[string]struct {
+		odd  []byte
+		ends bool
+	}{
+		"a week asleep":       {at(7 * 24 * time.Hour), false},
+		"a clock set back":    {at(-time.Hour), false},
+		"years ahead":         {at(3 * 365 * 24 * time.Hour), true},
+		"years back":          {at(-3 * 365 * 24 * time.Hour), true},
+		"before there was OS": {frame(t, kindEvent, session.Event{Time: time.Date(1815, 12, 10, 0, 0, 0, 0, time.UTC), Node: "n1"}), true},
+		"year 9999":           {frame(t, kindEvent, session.Event{Time: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), Node: "n1"}), true},
+	} {
+		var l list
+		if err := play(zipped(t, header(t), at(0), c.odd, at(time.Second)), &l); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if p := l.problems(); c.ends && (len(l.events) != 2 || len(p) != 1 || !strings.Contains(p[0], "the time jumps to")) || !c.ends && (len(l.events) != 3 || len(p) != 0) {
+			t.Errorf("%s: %d events, %q", name, len(l.events), p)
+		}
+	}
+}
+
+// A checkpoint that lies costs time, not truth.
+func TestLyingCheckpoints(t *testing.T) {
+	t.Parallel()
+	event := frame(t, kindEvent, session.Event{Time: made.Add(2 * time.Second), Node: "n1", State: &session.NodeState{State: session.StateStreaming}})
+	first := frame(t, kindEvent, session.Event{Time: made, Node: "n0", State: &session.NodeState{State: session.StateStreaming}})
+	for name, pieces := range map[string][][]byte{
+		"no pieces":     {frame(t, kindChunk, chunkHead{Time: made})},
+		"many promised": {frame(t, kindChunk, chunkHead{Time: made, Pieces: 1 << 40})},
+		"no head":       {frame(t, kindChunk, chunkHead{Time: made, Pieces: 1}), frame(t, kindPiece, session.Piece{})},
+		"another kind":  {frame(t, kindChunk, chunkHead{Time: made, Pieces: 1}), event},
+		"no chunk":      {frame(t, 99, "x")},
+		"garbage":       {[]byte("garbage")},
+	} {
+		b := append(zipped(t, header(t), first), mark(made)...)
+		b = append(b, zipped(t, append(pieces, event)...)...)
+		played(t, b, DeckOptions{Speed: 1}, func(d *Deck, s *session.Session) {
+			d.SeekTo(d.end)
+			d.Pause(true)
+			synctest.Wait()
+			if s.Snapshot().Node("n0") == nil {
+				t.Errorf("%s: what was told first is forgotten", name)
+			}
+		})
+	}
 }

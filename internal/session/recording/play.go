@@ -8,11 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/snattop/snattop/internal/session"
-	"github.com/snattop/snattop/probe/wire"
 )
 
 // Player is the source that plays a recording.
@@ -87,11 +83,16 @@ func (p *Player) Run(ctx context.Context, sink session.Sink) error {
 		if e.Time.After(last) {
 			last = e.Time
 		}
-		if e.Cluster != nil {
-			e.Cluster.Source = "recording"
-		}
-		sink.Put(e)
+		sink.Put(replayed(e))
 	}
+}
+
+// replayed is an event as a replay tells it.
+func replayed(e session.Event) session.Event {
+	if e.Cluster != nil {
+		e.Cluster.Source = "recording"
+	}
+	return e
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -104,69 +105,3 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
-
-// reader reads the events of a recording.
-type reader struct {
-	zip    *zstd.Decoder
-	frames *wire.FrameReader
-	mode   cbor.DecMode
-	// made is when the recording was begun.
-	made time.Time
-}
-
-func newReader(r io.Reader) (*reader, error) {
-	_, mode, err := wire.Modes()
-	if err != nil {
-		return nil, err
-	}
-	zip, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxMemory), zstd.WithDecoderMaxWindow(16<<20))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
-	}
-	rd := &reader{zip: zip, frames: wire.NewFrameReader(zip), mode: mode}
-	if err := rd.header(); err != nil {
-		rd.close()
-		return nil, err
-	}
-	return rd, nil
-}
-
-func (r *reader) header() error {
-	f, err := r.frames.Next()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
-	}
-	var h Header
-	if f.Kind != kindHeader {
-		return fmt.Errorf("%w: it begins with a frame of kind %d", ErrFormat, f.Kind)
-	}
-	if err := r.mode.Unmarshal(f.Payload, &h); err != nil {
-		return fmt.Errorf("%w: its header does not parse: %w", ErrFormat, err)
-	}
-	if h.Format != FormatVersion {
-		return fmt.Errorf("%w: format %d, made by %.60q; this program plays format %d", ErrFormat, h.Format, h.Program, FormatVersion)
-	}
-	r.made = h.Made
-	return nil
-}
-
-// next returns the next event. Kinds of frames that are not known are skipped:
-// a newer program may add some.
-func (r *reader) next() (session.Event, error) {
-	for {
-		f, err := r.frames.Next()
-		if err != nil {
-			return session.Event{}, err
-		}
-		if f.Kind != kindEvent {
-			continue
-		}
-		var e session.Event
-		if err := r.mode.Unmarshal(f.Payload, &e); err != nil {
-			return session.Event{}, &wire.Error{Offset: f.Offset, Reason: wire.ErrPayload, Detail: err.Error()}
-		}
-		return e, nil
-	}
-}
-
-func (r *reader) close() { r.zip.Close() }
