@@ -138,6 +138,13 @@ e2e: e2e-deps probes ## run the tests against a real cluster; it is down afterwa
 	echo 'go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...'; \
 	go test -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./e2e/...
 
+.PHONY: demo-recording
+demo-recording: e2e-deps build ## record what `snattop demo` shows anew (root; eleven minutes)
+	@trap '$(MAKE) --no-print-directory e2e-down' EXIT; \
+	$(MAKE) --no-print-directory e2e-up; \
+	go run ./e2e/cmd/ground demo --output internal/demo/demo.snattop --snattop ./snattop; \
+	go test ./internal/demo
+
 # In the order of the table that ends it. A figure is no failure, however bad;
 # what could not be measured is one, and does not keep the rest from it.
 .PHONY: e2e-kernel

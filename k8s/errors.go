@@ -171,10 +171,10 @@ func classify(err error) Error {
 	switch {
 	case errors.Is(err, errNoConfig) || clientcmd.IsEmptyConfig(err):
 		return Error{Kind: KindNoConfig, What: "no kubeconfig names a cluster",
-			Hint: "set KUBECONFIG or --kubeconfig; without a cluster there is `snattop local`"}
+			Hint: "set KUBECONFIG or --kubeconfig; without a cluster there are `snattop local` and `snattop demo`"}
 	case errors.Is(err, fs.ErrNotExist) && strings.Contains(text, "stat "):
 		return Error{Kind: KindNoConfig, What: text,
-			Hint: "name an existing file with --kubeconfig or KUBECONFIG; without a cluster there is `snattop local`"}
+			Hint: "name an existing file with --kubeconfig or KUBECONFIG; without a cluster there are `snattop local` and `snattop demo`"}
 	case clientcmd.IsContextNotFound(err) || reNoContext.MatchString(text):
 		return Error{Kind: KindNoContext, What: text, Hint: "`kubectl config get-contexts` lists the contexts"}
 	case errors.Is(err, context.Canceled):

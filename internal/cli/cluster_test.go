@@ -42,8 +42,8 @@ func unreachable(t *testing.T, words []string, args ...string) {
 		}
 	}
 	got := world{terminal: true}.run(t, args...)
-	oneLine(t, "snattop", got, cli.ExitUnknown, append(words, "snattop local")...)
-	if strings.Count(got.err, "snattop local") != 1 {
+	oneLine(t, "snattop", got, cli.ExitUnknown, append(words, "snattop local", "snattop demo")...)
+	if strings.Count(got.err, "snattop local") != 1 || strings.Count(got.err, "snattop demo") != 1 {
 		t.Errorf("the way out is offered more than once: %q", got.err)
 	}
 }

@@ -83,6 +83,7 @@ It reads through debug pods of its own, which it removes when it ends; it
 changes nothing else in a cluster.`,
 		Example: `  snattop                                the current kubeconfig context
   snattop --context prod --snat-ports 1024
+  snattop demo                           a recorded cluster that runs out of ports
   snattop local                          this Linux host, no cluster needed
   snattop report -o json --duration 10s  for scripts and tickets
   snattop clean                          remove what an interrupted run left`,
@@ -111,7 +112,7 @@ changes nothing else in a cluster.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(newLocal(o), newReport(o), newCheck(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newCapture(o), newClean(o), newVersion(o))
+	root.AddCommand(newLocal(o), newReport(o), newCheck(o), newCompare(o), newBudget(o), newRecord(o), newReplay(o), newDemo(o), newCapture(o), newClean(o), newVersion(o))
 	wrapArgs(root)
 	return root
 }

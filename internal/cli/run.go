@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,10 @@ func runCluster(ctx context.Context, o *options) error {
 	}
 	client, err := o.connect(ctx)
 	if err != nil {
-		if strings.Contains(err.Error(), "snattop local") {
-			return err // the reason offers it already
+		if strings.Contains(err.Error(), "snattop demo") {
+			return err // the reason offers them already
 		}
-		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host", err)
+		return fmt.Errorf("%w — without a cluster, 'snattop local' shows this host and 'snattop demo' a recorded one", err)
 	}
 	o.askEphemeral()
 	opts := o.live()
@@ -71,28 +72,6 @@ and containers. Root sees every process; others see their own.`,
 	}
 }
 
-func newReplay(o *options) *cobra.Command {
-	speed := 1.0
-	cmd := &cobra.Command{
-		Use: "replay FILE", Short: "Watch a recording", Args: cobra.ExactArgs(1), Annotations: redacting(),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if speed < 0 {
-				return usage("--speed %v: use 1 for as it happened, 0 for at once", speed)
-			}
-			src, err := recording.Open(args[0], speed)
-			if err != nil {
-				return err
-			}
-			if err := o.needTerminal("snattop replay"); err != nil {
-				return err
-			}
-			return o.screen(cmd.Context(), src, "")
-		},
-	}
-	cmd.Flags().Float64Var(&speed, "speed", speed, "how many times as fast as it happened; 0 is at once")
-	return cmd
-}
-
 // screen runs the UI on a source, and returns when both have ended: the source
 // cleans up behind itself before it does.
 // Each of more adds what only some sources can do.
@@ -102,16 +81,29 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string, m
 		return err
 	}
 	s := session.New(opts)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	// What led to the moment in which a ticket is asked for belongs to it.
+	// What led to the moment in which a ticket or a recording is asked for
+	// belongs to it.
 	held := recording.NewLead(o.hide(src))
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, held) }()
-	ui := app.Options{NoColor: o.noColor, Hint: hint, SaveTicket: o.tickets(held, opts.Settings())}
+	rec := &recordings{
+		held: held, dir: cmp.Or(o.outDir, "."), program: "snattop " + o.version, settings: opts.Settings(), now: time.Now,
+		cluster: func() string { return s.Snapshot().Cluster.Context },
+	}
+	ui := app.Options{Hint: hint, SaveTicket: o.tickets(held, opts.Settings()), Record: rec}
 	for _, add := range more {
 		add(s, &ui)
 	}
+	err = o.show(ctx, s, held, ui)
+	_, rerr := rec.Stop()
+	return join(err, rerr)
+}
+
+// show runs the UI on what is fed to a session.
+func (o *options) show(ctx context.Context, s *session.Session, src session.Source, ui app.Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, src) }()
+	ui.NoColor = o.noColor
 	uiErr := app.Run(ctx, s, ui)
 	cancel()
 	srcErr := o.await(ended)

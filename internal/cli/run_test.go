@@ -137,7 +137,7 @@ func TestUsage(t *testing.T) {
 
 func TestNeedsATerminal(t *testing.T) {
 	noCluster(t)
-	for _, args := range []string{"", "local", "replay " + recorded(t, 1)} {
+	for _, args := range []string{"", "local", "demo", "replay " + recorded(t, 1)} {
 		oneLine(t, args, world{}.run(t, strings.Fields(args)...), cli.ExitUsage, "terminal", "snattop report")
 	}
 }
@@ -153,7 +153,7 @@ func TestVersionAndHelp(t *testing.T) {
 		if got.code != 0 || got.err != "" || !strings.Contains(got.out, want) {
 			t.Errorf("%s: code %d, %q", name, got.code, got.out)
 		}
-		for _, command := range []string{"local", "report", "record", "replay", "clean", "version", "completion"} {
+		for _, command := range []string{"local", "report", "record", "replay", "demo", "clean", "version", "completion"} {
 			if !strings.Contains(got.out, "\n  "+command+" ") {
 				t.Errorf("%s: help lacks %s", name, command)
 			}

@@ -26,9 +26,14 @@ const (
 	ticketRecording = "recording.snattop"
 )
 
+// teller writes the events of the last minutes.
+type teller interface {
+	Tell(w *recording.Writer) error
+}
+
 // tickets returns what the key S does: it writes a folder with everything that
 // the screen was made of. held has the events of the last minutes.
-func (o *options) tickets(held *recording.Lead, settings session.Settings) func(app.Ticket) (string, error) {
+func (o *options) tickets(held teller, settings session.Settings) func(app.Ticket) (string, error) {
 	return func(t app.Ticket) (string, error) {
 		r := report.Build(t.Snap, report.Filter{}, t.Now, t.Snap.Time.Sub(t.Snap.Started))
 		grid := picture.Parse(t.Screen, t.Width, t.Height, paper(!t.Light))

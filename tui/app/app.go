@@ -47,6 +47,12 @@ type Options struct {
 	NoRunbooks string
 	// Capture captures packets. When nil, the key says that it is not available.
 	Capture Capturer
+	// Deck plays the recording that is watched; nil when none is. Captions are
+	// shown with it.
+	Deck     session.Deck
+	Captions []Caption
+	// Record starts and ends recordings; nil says that they are not available.
+	Record Recorder
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
 	// Hint is a sentence for who is new here: shown at the start, in the help
@@ -103,6 +109,12 @@ type Model struct {
 	line    input.Model
 	overlay overlayKind
 	sheet   *sheet.Model
+
+	// silent means that captions are not wanted.
+	silent bool
+	// recording is whether a recording is being made, and switching whether that
+	// is about to change.
+	recording, switching bool
 
 	notice notice
 	// saving numbers the tickets, so that a late answer to an old one is not
@@ -198,8 +210,11 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		return m.rest()
 	case restedMsg:
 		return m.listen()
+	case recordedMsg:
+		m.recorded(msg)
 	case secondMsg:
 		m.age()
+		m.watchRecorder()
 		return second()
 	case ticketMsg:
 		m.ticketSaved(msg)

@@ -33,10 +33,13 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 		return cmd
 	}
 	switch {
+	case m.replayKey(msg):
 	case key.Matches(msg, g.Quit):
 		return tea.Quit
 	case key.Matches(msg, g.Capture):
 		m.captureKey()
+	case key.Matches(msg, g.Record):
+		return m.record()
 	case key.Matches(msg, g.Back):
 		m.back()
 	case key.Matches(msg, g.Help):

@@ -1,6 +1,10 @@
 package app
 
 import (
+	"slices"
+
+	"charm.land/bubbles/v2/key"
+
 	"github.com/snattop/snattop/tui/component/sheet"
 )
 
@@ -45,6 +49,7 @@ func (m *Model) helpGroups() []sheet.Group {
 		}
 		groups = append(groups, sheet.Group{Title: title, Bindings: bindings})
 	}
+	groups = append(groups, m.replayGroup()...)
 	everywhere := sheet.Group{Title: "Everywhere"}
 	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Freeze, g.Know, m.copyKey())
 	if m.opts.SaveTicket != nil {
@@ -55,6 +60,13 @@ func (m *Model) helpGroups() []sheet.Group {
 	}
 	if m.opts.Capture != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Capture)
+	}
+	if m.opts.Record != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Record)
+	}
+	if m.opts.Deck != nil {
+		// Space pauses there, which stands among the keys of a replay.
+		everywhere.Bindings = slices.DeleteFunc(everywhere.Bindings, func(b key.Binding) bool { return b.Help() == g.Freeze.Help() })
 	}
 	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
 	return append(groups, everywhere, m.legend())

@@ -85,17 +85,17 @@ func (m *Model) problem() []string {
 // that may take the air, and the keys.
 func (m *Model) footLines() int {
 	if m.height >= 18 {
-		return 3
+		return 3 + m.replayHeight()
 	}
-	return 2
+	return 2 + m.replayHeight()
 }
 
 // foot is what stands below the page. The keys give way to what is typed.
 func (m *Model) foot() []string {
-	spoken := m.footLines() - 1
+	spoken := m.footLines() - 1 - m.replayHeight()
 	width := m.width - 2
 	sentence := strings.Split(ansi.Wordwrap(m.speak(spoken*width-(spoken-1)*16), width, ""), "\n")
-	var out []string
+	out := m.replayLines()
 	for range spoken - len(sentence) {
 		out = append(out, format.Spaces(m.width))
 	}
@@ -120,7 +120,7 @@ func (m *Model) render() string {
 	}
 	_, height := m.bodyAt()
 	lines := []string{
-		header.View(m.pic, m.frozen, m.theme, m.width),
+		m.head(),
 		m.steps(),
 		m.crumbs(),
 	}
@@ -157,6 +157,12 @@ func (m *Model) steps() string {
 		return line
 	}
 	return format.Ends(steps, right, m.width)
+}
+
+// head is the first line, with a sign at its end while it records.
+func (m *Model) head() string {
+	rec := m.recMark()
+	return header.View(m.pic, m.frozen, m.theme, m.width-ansi.StringWidth(rec)) + rec
 }
 
 func (m *Model) body(height int) []string {
@@ -207,8 +213,8 @@ func (m *Model) keyLine() string {
 	always := m.oneKey(m.keys.Global.Help) + "   " + m.oneKey(m.keys.Global.Quit)
 	line := " "
 	for _, b := range bindings {
-		if !b.Enabled() {
-			continue
+		if !b.Enabled() || m.opts.Deck != nil && b.Help() == m.keys.Global.Freeze.Help() {
+			continue // in a replay space pauses, and its own line says so
 		}
 		k := m.oneKey(b) + "   "
 		if ansi.StringWidth(line)+ansi.StringWidth(k)+ansi.StringWidth(always) <= m.width {

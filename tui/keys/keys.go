@@ -11,6 +11,7 @@ type Map struct {
 	Move   Move
 	Table  Table
 	Prompt Prompt
+	Replay Replay
 }
 
 // Global keys work on every page.
@@ -20,6 +21,7 @@ type Global struct {
 	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
 	Capture                              key.Binding
+	Record                               key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
 	// The runbooks beside SNAT's.
 	Tunnel, APIServer, PodNetwork key.Binding
@@ -40,6 +42,16 @@ type Table struct {
 // Prompt keys work while text is being typed.
 type Prompt struct {
 	Accept, Cancel key.Binding
+}
+
+// Replay keys work while a recording is watched, and come before all others
+// there. Seek and Speed only name what others do, for a line of keys.
+type Replay struct {
+	Pause, Step            key.Binding
+	Back, Forward, FarBack key.Binding
+	FarForward, Begin, End key.Binding
+	Slower, Faster, Notes  key.Binding
+	Seek, Speed            key.Binding
 }
 
 // Default returns the bindings of the contract.
@@ -63,6 +75,7 @@ func Default() *Map {
 			Copy:        bind("y", "copy", "y"),
 			Ticket:      bind("S", "ticket", "S", "shift+s"),
 			Capture:     bind("c", "capture packets", "c"),
+			Record:      bind("R", "record", "R", "shift+r"),
 			GoTo:        bind(":", "go to", ":"),
 			Filter:      bind("/", "filter", "/"),
 			Public:      bind("p", "public only", "p"),
@@ -91,6 +104,21 @@ func Default() *Map {
 		Prompt: Prompt{
 			Accept: bind("enter", "accept", "enter"),
 			Cancel: bind("esc", "cancel", "esc"),
+		},
+		Replay: Replay{
+			Pause:      bind("space", "pause", "space"),
+			Step:       bind(".", "one tick", "."),
+			Back:       bind("←", "10 s back", "left"),
+			Forward:    bind("→", "10 s on", "right"),
+			FarBack:    bind("shift ←", "1 min back", "shift+left", "ctrl+left"),
+			FarForward: bind("shift →", "1 min on", "shift+right", "ctrl+right"),
+			Begin:      bind("home", "beginning", "home"),
+			End:        bind("end", "end", "end"),
+			Slower:     bind("-", "slower", "-", "["),
+			Faster:     bind("+", "faster", "+", "=", "]"),
+			Notes:      bind("n", "notes", "n"),
+			Seek:       bind("← →", "10 s", "none"),
+			Speed:      bind("- +", "speed", "none"),
 		},
 	}
 }

@@ -37,6 +37,8 @@ const usage = `usage: ground COMMAND [options]
   delete MANIFEST [NAME=VALUE ...]
                delete the objects of one
   azure        answer like Azure for it; prints the URL for --azure-endpoint
+  demo --output FILE --snattop PROGRAM
+               record what snattop demo shows; takes eleven minutes
   enter NODE COMMAND ...
                run a command in a node's namespaces
 `
@@ -132,6 +134,8 @@ func attached(ctx context.Context, g *ground.Ground, command string, args []stri
 			return g.Delete(ctx, manifest)
 		}
 		return g.Apply(ctx, manifest)
+	case "demo":
+		return recordDemo(ctx, g, args)
 	case "azure":
 		return serveAzure(ctx, g, args)
 	case "enter":

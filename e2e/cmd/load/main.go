@@ -61,7 +61,12 @@ func main() { os.Exit(start()) }
 func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	args := os.Args[1:]
+	if len(args) == 0 {
+		// What a program is told in its environment shows in no list of processes.
+		args = strings.Fields(os.Getenv("LOAD"))
+	}
+	if err := run(ctx, args); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		return 1
 	}

@@ -32,6 +32,9 @@ type DeckOptions struct {
 	// recording's checkpoints hold was worked out without: with options of the
 	// operator's own, seeking takes longer.
 	Session session.Options
+	// Change is done to every event, where it is set: names are left out, say.
+	// The file's checkpoints do not know of it, so seeking takes longer then.
+	Change func(session.Event) []session.Event
 	// Start is how long after the beginning the playing starts, and Stops are
 	// where it pauses by itself, once each.
 	Start time.Duration
@@ -243,6 +246,37 @@ func (d *Deck) ask(change func()) {
 	select {
 	case d.wake <- struct{}{}:
 	default:
+	}
+}
+
+// changed is an event as it is to be told.
+func (d *Deck) changed(e session.Event) []session.Event {
+	if d.opts.Change == nil {
+		return []session.Event{e}
+	}
+	return d.opts.Change(e)
+}
+
+// Tell writes the last minutes before the moment that is seen, and what they
+// start from.
+func (d *Deck) Tell(w *Writer) error {
+	at := d.Playback().At
+	rd, err := d.open(0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.opts.Name, err)
+	}
+	defer rd.close()
+	held := NewLead(nil)
+	for {
+		e, err := rd.next()
+		if err != nil || e.Time.After(at) {
+			return held.Tell(w)
+		}
+		for _, one := range d.changed(e) {
+			if _, err := held.put(one); err != nil {
+				return err
+			}
+		}
 	}
 }
 

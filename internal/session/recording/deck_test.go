@@ -233,6 +233,7 @@ func unlike(path string, a, b reflect.Value) string {
 		if d := a.Int() - b.Int(); a.Type() == reflect.TypeFor[time.Duration]() && max(d, -d) < int64(time.Microsecond) {
 			return ""
 		}
+	default:
 	}
 	if reflect.DeepEqual(a.Interface(), b.Interface()) {
 		return ""

@@ -45,7 +45,7 @@ func mark(from time.Time) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, skippable)
 	b = binary.LittleEndian.AppendUint32(b, tagSize+8)
 	b = append(b, chunkTag...)
-	return binary.LittleEndian.AppendUint64(b, uint64(from.UnixNano())) //nolint:gosec // read back as it was
+	return binary.LittleEndian.AppendUint64(b, uint64(from.UnixNano()))
 }
 
 // index is the skippable frame at the end of a recording.
@@ -58,8 +58,8 @@ func index(chunks []chunk) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(size)) //nolint:gosec // bounded above
 	b = append(b, indexTag...)
 	for _, c := range chunks {
-		b = binary.LittleEndian.AppendUint64(b, uint64(c.offset))          //nolint:gosec // read back as it was
-		b = binary.LittleEndian.AppendUint64(b, uint64(c.from.UnixNano())) //nolint:gosec // read back as it was
+		b = binary.LittleEndian.AppendUint64(b, uint64(c.offset)) //nolint:gosec // an offset is not negative
+		b = binary.LittleEndian.AppendUint64(b, uint64(c.from.UnixNano()))
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(size)) //nolint:gosec // bounded above
 	return append(b, indexTag...)

@@ -148,7 +148,9 @@ func (p *player) wait(ctx context.Context, speed float64) {
 // it.
 func (p *player) tell(to session.Sink) {
 	e := *p.next
-	to.Put(replayed(e))
+	for _, one := range p.deck.changed(e) {
+		to.Put(replayed(one))
+	}
 	if e.Time.After(p.told) {
 		p.told = e.Time
 	}
@@ -190,7 +192,9 @@ func (p *player) read(to session.Sink) {
 		p.next = nil
 	default:
 		text := fmt.Sprintf("the recording %s ends early: %v", p.deck.opts.Name, err)
-		to.Put(session.Event{Time: p.rd.last, Problem: &text})
+		for _, one := range p.deck.changed(session.Event{Time: p.rd.last, Problem: &text}) {
+			to.Put(one)
+		}
 		p.next = nil
 	}
 }
@@ -289,7 +293,7 @@ func (d *Deck) plain() bool {
 	if o.Provider == snat.ProviderAuto {
 		o.Provider = ""
 	}
-	return o.Provider == "" && o.Timers == snat.Timers{} && o.SNATPorts == 0 && len(o.Private) == 0 && len(o.OwnEgress) == 0
+	return d.opts.Change == nil && o.Provider == "" && o.Timers == snat.Timers{} && o.SNATPorts == 0 && len(o.Private) == 0 && len(o.OwnEgress) == 0
 }
 
 // remember makes a checkpoint of the deck's own at the beginning of a chunk
