@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snattop/snattop/probe/capture"
+	"github.com/snattop/snattop/probe/links"
 	"github.com/snattop/snattop/probe/netns"
 	"github.com/snattop/snattop/probe/plain"
 )
@@ -21,7 +22,7 @@ import (
 // spot is where a capture takes place.
 type spot struct {
 	at     netns.Place
-	link   netLink
+	link   links.Link
 	within string
 	notes  []string
 }
@@ -41,13 +42,13 @@ func openCapture(ctx context.Context, cfg CaptureConfig) (func(context.Context, 
 	host, _ := os.Hostname() // a name for people; empty says nothing
 	start := capture.Start{
 		Probe: cfg.Version, Hostname: plain.Line(host), Kernel: kernelRelease(),
-		Interface: where.link.name, Within: where.within, Link: linkOf(where.link.hardware),
+		Interface: where.link.Name, Within: where.within, Link: linkOf(where.link.Hardware),
 		Snaplen: cfg.Snaplen, Notes: where.notes, UnixNanos: time.Now().UnixNano(),
 	}
 	if start.Link == capture.RawIP {
-		start.Notes = append(start.Notes, where.link.name+" has no Ethernet header: its IP packets are captured, nothing else")
+		start.Notes = append(start.Notes, where.link.Name+" has no Ethernet header: its IP packets are captured, nothing else")
 	}
-	device := capture.Device{Index: where.link.index, Loopback: where.link.hardware == unix.ARPHRD_LOOPBACK}
+	device := capture.Device{Index: where.link.Index, Loopback: where.link.Hardware == unix.ARPHRD_LOOPBACK}
 	var ring *capture.Ring
 	err = f.s.thread.Do(ctx, where.at, func() (err error) {
 		ring, err = capture.Open(device, f.cfg.Filter, start)
@@ -57,7 +58,7 @@ func openCapture(ctx context.Context, cfg CaptureConfig) (func(context.Context, 
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 			err = fmt.Errorf("%w: capturing needs root, or CAP_NET_RAW", err)
 		}
-		return nil, fmt.Errorf("capturing on %s of %s: %w", where.link.name, where.within, err)
+		return nil, fmt.Errorf("capturing on %s of %s: %w", where.link.Name, where.within, err)
 	}
 	return ring.Run, nil
 }
@@ -196,12 +197,12 @@ func (f *finder) holds(ctx context.Context, ns *namespace) bool {
 
 // outerEnd is the node's end of a pod's veth, or else the pod's own interface.
 func (f *finder) outerEnd(ctx context.Context, inside spot) (spot, error) {
-	if inside.link.kind != "veth" {
-		kind := inside.link.kind
+	if inside.link.Kind != "veth" {
+		kind := inside.link.Kind
 		if kind == "" {
 			kind = "real"
 		}
-		inside.notes = append(inside.notes, fmt.Sprintf("%s of the pod is a %s interface, which has no end on the node: it is captured inside the pod", inside.link.name, kind))
+		inside.notes = append(inside.notes, fmt.Sprintf("%s of the pod is a %s interface, which has no end on the node: it is captured inside the pod", inside.link.Name, kind))
 		return inside, nil
 	}
 	pod, err := os.Open(inside.at.Path)
@@ -212,28 +213,28 @@ func (f *finder) outerEnd(ctx context.Context, inside spot) (spot, error) {
 	out := spot{at: f.node(), within: "the node"}
 	found := false
 	err = f.s.thread.Do(ctx, out.at, func() error {
-		links, err := listLinks()
+		all, err := links.List()
 		if err != nil {
 			return err
 		}
-		id, err := namespaceID(pod)
+		id, err := links.NamespaceID(pod)
 		if err != nil {
 			return err
 		}
-		for _, l := range links {
-			if l.index == inside.link.peer && l.kind == "veth" && l.peer == inside.link.index && l.peerNS == id && id >= 0 {
+		for _, l := range all {
+			if l.Index == inside.link.Peer && l.Kind == "veth" && l.Peer == inside.link.Index && l.PeerNS == id && id >= 0 {
 				out.link, found = l, true
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return spot{}, fmt.Errorf("looking for the node's end of %s: %w", inside.link.name, err)
+		return spot{}, fmt.Errorf("looking for the node's end of %s: %w", inside.link.Name, err)
 	}
 	if !found {
-		inside.notes = append(inside.notes, "the other end of "+inside.link.name+" is not on the node itself: it is captured inside the pod")
+		inside.notes = append(inside.notes, "the other end of "+inside.link.Name+" is not on the node itself: it is captured inside the pod")
 		return inside, nil
 	}
-	out.notes = append(out.notes, fmt.Sprintf("%s is the node's end of the pod's %s", out.link.name, inside.link.name))
+	out.notes = append(out.notes, fmt.Sprintf("%s is the node's end of the pod's %s", out.link.Name, inside.link.Name))
 	return out, nil
 }

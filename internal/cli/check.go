@@ -12,6 +12,7 @@ import (
 
 	"github.com/snattop/snattop/internal/report/check"
 	"github.com/snattop/snattop/internal/runbook/apiserver"
+	"github.com/snattop/snattop/internal/runbook/connectivity"
 	"github.com/snattop/snattop/internal/runbook/snatbook"
 	"github.com/snattop/snattop/internal/runbook/step"
 )
@@ -34,6 +35,7 @@ func books() ([]string, map[string]book) {
 	known := map[string]book{
 		"snat":         {make: snatbook.New, measures: true},
 		apiserver.Name: {make: apiserver.New, blind: true},
+		"connectivity": {make: connectivity.New},
 	}
 	order := slices.DeleteFunc([]string{"snat", "tunnel", "apiserver", "connectivity"}, func(name string) bool {
 		_, ok := known[name]

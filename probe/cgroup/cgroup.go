@@ -104,6 +104,32 @@ func ParsePath(path string) Owner {
 	return o
 }
 
+// Outermost returns the pod and the container that the text of
+// /proc/<pid>/cgroup names first from the root: those that this node's kubelet
+// made, whatever runs inside them. Either may be empty.
+func Outermost(text string) (pod, container string) {
+	for line := range strings.Lines(text) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		_, path, ok := strings.Cut(rest, ":")
+		if !ok {
+			continue
+		}
+		uid, id := "", ""
+		for _, seg := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == ':' }) {
+			if uid == "" {
+				uid = podUID(seg)
+			} else if found, ok := containerID(seg); ok {
+				id = found
+				break
+			}
+		}
+		if uid != "" && (pod == "" || container == "") {
+			pod, container = uid, id
+		}
+	}
+	return pod, container
+}
+
 // podUID finds "pod<uid>" in one folder's name: "pod1234-…" (cgroupfs),
 // "kubepods-burstable-pod1234_….slice" (systemd), "pod<32 hex>" (static pods).
 func podUID(seg string) string {

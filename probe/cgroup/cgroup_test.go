@@ -96,3 +96,31 @@ func TestUnitIsText(t *testing.T) {
 		}
 	}
 }
+
+func TestOutermost(t *testing.T) {
+	t.Parallel()
+	inner := strings.Repeat("ab", 32)
+	for name, tc := range map[string]struct{ in, pod, container string }{
+		"plain":               {"0::/kubepods/burstable/pod" + uid + "/" + cid + "\n", uid, cid},
+		"docker in a pod":     {"0::/kubepods/pod" + uid + "/" + cid + "/docker/" + inner + "\n", uid, cid},
+		"a cluster in a pod":  {"0::/kubepods/pod" + uid + "/" + cid + "/kubelet/kubepods/pod" + strings.Repeat("0", 32) + "/" + inner + "\n", uid, cid},
+		"a node in docker":    {"0::/docker/" + inner + "/kubelet/kubepods/besteffort/pod" + uid + "/" + cid + "\n", uid, cid},
+		"v1, then v2":         {"12:cpu:/kubepods/pod" + uid + "/" + cid + "\n0::/\n", uid, cid},
+		"the pod's own group": {"0::/kubepods/pod" + uid + "\n", uid, ""},
+		"no pod":              {"0::/system.slice/containerd.service\n", "", ""},
+		"no cgroup file":      {"hello", "", ""},
+	} {
+		if pod, container := Outermost(tc.in); pod != tc.pod || container != tc.container {
+			t.Errorf("%s: %q, %q", name, pod, container)
+		}
+	}
+}
+
+func FuzzOutermost(f *testing.F) {
+	f.Add("0::/kubepods/pod" + uid + "/" + cid + "\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if pod, container := Outermost(text); pod == "" && container != "" {
+			t.Errorf("container %q of no pod", container)
+		}
+	})
+}

@@ -19,7 +19,13 @@ type Place struct {
 	Proc, HostRoot string
 	// Limit bounds each part; 0 means DefaultLimit.
 	Limit time.Duration
+	// Window is how long counters are watched; 0 means DefaultWindow.
+	Window time.Duration
 }
+
+// DefaultWindow is long enough for a counter of a busy pod to move, and short
+// enough to be waited for.
+const DefaultWindow = 2 * time.Second
 
 // DefaultLimit is how long one part may take.
 const DefaultLimit = 8 * time.Second
@@ -39,6 +45,9 @@ func Node(ctx context.Context, place Place, ask facts.Ask, tell func(*facts.Sect
 func run(ctx context.Context, known map[facts.Part]look, place Place, ask facts.Ask, tell func(*facts.Section) error) error {
 	if place.Limit <= 0 {
 		place.Limit = DefaultLimit
+	}
+	if place.Window <= 0 {
+		place.Window = DefaultWindow
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -7,5 +7,11 @@ func looks() map[facts.Part]look {
 	return map[facts.Part]look{
 		facts.PartReach: lookReach,
 		facts.PartLoad:  lookLoad,
+
+		facts.PartNetwork:    lookNetwork,
+		facts.PartTracking:   lookTracking,
+		facts.PartPaths:      lookPaths,
+		facts.PartContainers: lookContainers,
+		facts.PartHolders:    lookHolders,
 	}
 }

@@ -21,6 +21,10 @@ type Ask struct {
 	// every offer of ALPN.
 	Reach        []ReachTarget `cbor:"10,keyasint,omitempty"`
 	ReachKubelet bool          `cbor:"11,keyasint,omitempty"`
+	// Paths are addresses of other nodes, for PartPaths, at most MaxPaths of
+	// them; Holders the pods of PartHolders, at most MaxHolderPods.
+	Paths   []string    `cbor:"30,keyasint,omitempty"`
+	Holders []HolderPod `cbor:"31,keyasint,omitempty"`
 }
 
 // Wants reports whether a part is asked for.
@@ -35,6 +39,8 @@ func (a Ask) With(b Ask) Ask {
 		}
 	}
 	a.withReach(b, &out)
+	a.withPaths(b, &out)
+	a.withHolders(b, &out)
 	return out
 }
 
@@ -50,6 +56,14 @@ type Section struct {
 	// Reach is PartReach, one for each target, and Load is PartLoad.
 	Reach []Reached `cbor:"10,keyasint,omitempty"`
 	Load  *Load     `cbor:"11,keyasint,omitempty"`
+	// Network is PartNetwork, Tracking PartTracking, Paths PartPaths, Containers
+	// PartContainers, worst first; Holders and Complaints PartHolders.
+	Network    *Network    `cbor:"30,keyasint,omitempty"`
+	Tracking   *Tracking   `cbor:"31,keyasint,omitempty"`
+	Paths      []Path      `cbor:"32,keyasint,omitempty"`
+	Containers []Container `cbor:"33,keyasint,omitempty"`
+	Holders    []Holder    `cbor:"34,keyasint,omitempty"`
+	Complaints []Complaint `cbor:"35,keyasint,omitempty"`
 }
 
 // Evidence is a command and what it printed.
@@ -78,6 +92,11 @@ func (s *Section) Bound() {
 	}
 	s.boundReach()
 	s.Load.bound()
+	s.Network.bound()
+	s.Tracking.bound()
+	s.boundPaths()
+	s.boundContainers()
+	s.boundHolders()
 }
 
 // cut shortens a text to at most n bytes of valid UTF-8, and marks that it did.
