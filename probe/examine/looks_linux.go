@@ -13,5 +13,8 @@ func looks() map[facts.Part]look {
 		facts.PartPaths:      lookPaths,
 		facts.PartContainers: lookContainers,
 		facts.PartHolders:    lookHolders,
+
+		facts.PartFirewall: lookFirewall,
+		facts.PartDials:    lookDials,
 	}
 }

@@ -25,6 +25,8 @@ type Ask struct {
 	// them; Holders the pods of PartHolders, at most MaxHolderPods.
 	Paths   []string    `cbor:"30,keyasint,omitempty"`
 	Holders []HolderPod `cbor:"31,keyasint,omitempty"`
+	// Dials are the addresses of PartDials, at most MaxDials of them.
+	Dials []Dial `cbor:"20,keyasint,omitempty"`
 }
 
 // Wants reports whether a part is asked for.
@@ -41,6 +43,7 @@ func (a Ask) With(b Ask) Ask {
 	a.withReach(b, &out)
 	a.withPaths(b, &out)
 	a.withHolders(b, &out)
+	a.withDials(b, &out)
 	return out
 }
 
@@ -64,6 +67,9 @@ type Section struct {
 	Containers []Container `cbor:"33,keyasint,omitempty"`
 	Holders    []Holder    `cbor:"34,keyasint,omitempty"`
 	Complaints []Complaint `cbor:"35,keyasint,omitempty"`
+	// Firewall is PartFirewall, Dials PartDials, one for each of Ask.Dials.
+	Firewall *Firewall `cbor:"20,keyasint,omitempty"`
+	Dials    []Dialed  `cbor:"21,keyasint,omitempty"`
 }
 
 // Evidence is a command and what it printed.
@@ -97,6 +103,8 @@ func (s *Section) Bound() {
 	s.boundPaths()
 	s.boundContainers()
 	s.boundHolders()
+	s.Firewall.bound()
+	s.boundDials()
 }
 
 // cut shortens a text to at most n bytes of valid UTF-8, and marks that it did.
