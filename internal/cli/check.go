@@ -15,6 +15,7 @@ import (
 	"github.com/snattop/snattop/internal/runbook/connectivity"
 	"github.com/snattop/snattop/internal/runbook/snatbook"
 	"github.com/snattop/snattop/internal/runbook/step"
+	"github.com/snattop/snattop/internal/runbook/tunnel"
 )
 
 // allBooks is the name of every runbook together.
@@ -34,6 +35,7 @@ type book struct {
 func books() ([]string, map[string]book) {
 	known := map[string]book{
 		"snat":         {make: snatbook.New, measures: true},
+		"tunnel":       {make: tunnel.Book, measures: true},
 		apiserver.Name: {make: apiserver.New, blind: true},
 		"connectivity": {make: connectivity.New},
 	}
