@@ -24,8 +24,10 @@ const (
 	politeWait = 5 * time.Second
 )
 
-// Left is a pod that snattop left behind.
+// Left is something that snattop left behind.
 type Left struct {
+	// Kind is "configmap", or "" for a pod.
+	Kind                           string
 	Namespace, Name, Node, Session string
 	Phase                          string
 	Created                        time.Time
@@ -74,17 +76,21 @@ func (c *Client) Sweep(ctx context.Context, namespace, session string, age time.
 			orphans = append(orphans, p)
 		}
 	}
-	return c.remove(ctx, orphans, 0)
+	removed, err := c.remove(ctx, orphans, 0)
+	maps, merr := c.sweepConfigMaps(ctx, namespace, session, found, now)
+	return append(removed, maps...), errors.Join(err, merr)
 }
 
-// Clean removes every pod that snattop made, of running sessions too; an empty
+// Clean removes every pod and ConfigMap that snattop made, of running sessions too; an empty
 // namespace means all of them.
 func (c *Client) Clean(ctx context.Context, namespace string) ([]Left, error) {
 	found, version, err := c.find(ctx, namespace, "")
 	if err != nil {
 		return nil, err
 	}
-	return c.removeAndWait(ctx, namespace, "", version, found)
+	removed, err := c.removeAndWait(ctx, namespace, "", version, found)
+	maps, merr := c.RemoveConfigMaps(ctx, namespace, "")
+	return append(removed, maps...), errors.Join(err, merr)
 }
 
 // RemoveSession removes the pods of one session and waits until they are

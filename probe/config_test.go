@@ -56,7 +56,7 @@ func TestConfigIsChecked(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	t.Parallel()
-	got, err := parseFlags("1.2.3", []string{
+	got, _, err := parseFlags("1.2.3", []string{
 		"--scope", "pod", "--collector=procfs", "--interval", "250ms", "--deadline", "1h", "--proc", "/host/proc",
 		"--host-root", "/host", "--lease", "/run/x/lease", "--max-destinations", "7",
 	}, io.Discard)
@@ -70,7 +70,7 @@ func TestFlags(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if _, err := parseFlags("", []string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+	if _, _, err := parseFlags("", []string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
 }

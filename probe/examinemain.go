@@ -42,6 +42,7 @@ func examineMain(ctx context.Context, args []string, stdin io.Reader, stdout, st
 	fs.StringVar(&place.HostRoot, "host-root", "/", "where the node's root is mounted")
 	fs.DurationVar(&place.Limit, "limit", examine.DefaultLimit, "how long each part may take")
 	deadline := fs.Duration("deadline", 0, "end after this time; 0 means never")
+	tell := fs.String("tell", "", "leave the answer in these files, as termination messages, instead of on standard output")
 	lease := fs.String("lease", "", "file to touch: its pod is needed")
 	if err := fs.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
@@ -52,6 +53,13 @@ func examineMain(ctx context.Context, args []string, stdin io.Reader, stdout, st
 	}
 	ctx, cancel := withDeadline(ctx, *deadline)
 	defer cancel()
+	if *tell != "" {
+		to, err := parseBox(*tell)
+		if err != nil {
+			return errors.Join(errUsage, err)
+		}
+		return to.sectionsInto(ctx, place, ask)
+	}
 	if *lease != "" {
 		// It says that somebody is here; what looks for seconds needs no more.
 		if err := touch(*lease, time.Now()); err != nil {

@@ -27,13 +27,21 @@ func Main(ctx context.Context, version string, args []string, stdin io.Reader, s
 	if len(args) > 0 && args[0] == CaptureCommand {
 		return exitCode(captureMain(ctx, version, args[1:], stdin, stdout, stderr), stderr)
 	}
-	cfg, err := parseFlags(version, args, stderr)
+	if len(args) > 0 && args[0] == PassCommand {
+		return exitCode(passMain(ctx, args[1:]), stderr)
+	}
+	cfg, to, err := parseFlags(version, args, stderr)
 	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
 		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
 		return 2
+	}
+	if to != nil {
+		ctx, cancel := withDeadline(ctx, cfg.Deadline)
+		defer cancel()
+		return exitCode(to.glanceInto(ctx, cfg), stderr)
 	}
 	if err := Serve(ctx, cfg, stdin, stdout); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(stderr, "snattop-probe: %v\n", err)
@@ -56,7 +64,7 @@ func exitCode(err error, stderr io.Writer) int {
 	}
 }
 
-func parseFlags(version string, args []string, stderr io.Writer) (Config, error) {
+func parseFlags(version string, args []string, stderr io.Writer) (Config, box, error) {
 	cfg := Config{Version: version}
 	fs := flag.NewFlagSet("snattop-probe", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -69,14 +77,20 @@ func parseFlags(version string, args []string, stderr io.Writer) (Config, error)
 	fs.StringVar(&cfg.Lease, "lease", "", "file to touch while running")
 	fs.IntVar(&cfg.MaxRows, "max-destinations", DefaultMaxRows, "most destinations that are told apart")
 	fs.BoolVar(&cfg.FocusAll, "detail", false, "tell the processes of every owner from the start")
+	tell := fs.String("tell", "", "leave two snapshots in these files, as termination messages, and end")
 	if err := fs.Parse(args); err != nil {
-		return cfg, err
+		return cfg, nil, err
 	}
 	if fs.NArg() > 0 {
-		return cfg, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		return cfg, nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	cfg.Scope, cfg.Collector = Scope(*scope), Collector(*coll)
-	return cfg.complete()
+	cfg, err := cfg.complete()
+	if err != nil || *tell == "" {
+		return cfg, nil, err
+	}
+	to, err := parseBox(*tell)
+	return cfg, to, err
 }
 
 // Serve runs a probe on a pair of streams. The end of in ends it, even while

@@ -117,6 +117,7 @@ func TestOneNodeOnePod(t *testing.T) {
 			return true, pod, nil
 		})
 		r := newReach(&k8s.Client{Clientset: api, Watches: api}, Options{ProbeImage: "r.io/probe:1"}.withDefaults())
+		r.knock = func(context.Context, k8s.Target) error { return nil }
 		var wg sync.WaitGroup
 		pods := make(chan string, 2)
 		for range 2 {

@@ -1,14 +1,17 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/snattop/snattop/k8s"
 	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/k8s/nodepod"
 	"github.com/snattop/snattop/probe"
 	"github.com/snattop/snattop/probe/examine"
 	"github.com/snattop/snattop/probe/facts"
@@ -34,21 +37,71 @@ func (e *Examiner) Examine(ctx context.Context, node inventory.Node, ask facts.A
 	if say == nil {
 		say = func(string) {}
 	}
+	missing := ask
+	counted := func(s *facts.Section) {
+		missing.Parts = slices.DeleteFunc(slices.Clone(missing.Parts), func(p facts.Part) bool { return p == s.Part })
+		got(s)
+	}
+	err := e.byExec(ctx, node, ask, say, counted)
+	switch {
+	case err == nil:
+		return rungNodePod, nil
+	case !isDead(err) || ctx.Err() != nil:
+		return "", err
+	}
+	if oerr := e.byErrands(ctx, node, &missing, say, counted); oerr != nil {
+		return "", fmt.Errorf("%w; and without exec: %w", err, oerr)
+	}
+	return "node pod, by its termination message (exec: " + sentence(err) + ")", nil
+}
+
+// byExec asks in the node's pod.
+func (e *Examiner) byExec(ctx context.Context, node inventory.Node, ask facts.Ask, say func(string), got func(*facts.Section)) error {
 	flags, err := probe.ExamineFlags(ask)
 	if err != nil {
-		return "", err
+		return err
 	}
 	stream, err := e.commands.Start(ctx, node, say, probe.ExamineCommand, flags...)
 	if err != nil {
-		return "", err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	say("waiting for the node's answer")
 	if err := readSections(ctx, stream, ask, got); err != nil {
-		return "", &k8s.Error{Kind: k8s.KindOf(err), Doing: "examining the node", Object: "node " + node.Name, What: sentence(err), Err: err}
+		return &k8s.Error{Kind: k8s.KindOf(err), Doing: "examining the node", Object: "node " + node.Name, What: sentence(err), Err: err}
 	}
-	return rungNodePod, nil
+	return nil
+}
+
+// mostErrands bounds the pods that are sent for one examination: what one
+// cannot tell, the next is asked for.
+const mostErrands = 4
+
+// byErrands asks by pods that tell in their termination messages, until nothing
+// is missing.
+func (e *Examiner) byErrands(ctx context.Context, node inventory.Node, missing *facts.Ask, say func(string), got func(*facts.Section)) error {
+	for range mostErrands {
+		flags, err := probe.ExamineFlags(*missing)
+		if err != nil {
+			return err
+		}
+		text, err := e.commands.reach.Errand(ctx, node, say, nodepod.Command{
+			Name: probe.ExamineCommand, Flags: flags, HostRoot: nodepod.HostRoot, Deadline: answerTime,
+		}.Line()[1:])
+		if err != nil {
+			return err
+		}
+		before := len(missing.Parts)
+		err = decodeSections(bytes.NewReader(text), *missing, got)
+		switch {
+		case len(missing.Parts) == 0:
+			return nil
+		case len(missing.Parts) == before:
+			return fmt.Errorf("node %s has left out %d parts of what it was asked for: %w", node.Name, before, err)
+		}
+	}
+	return fmt.Errorf("node %s has left out %d parts after %d pods", node.Name, len(missing.Parts), mostErrands)
 }
 
 // readSections reads a stream to its Bye, and closes it.

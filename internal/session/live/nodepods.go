@@ -47,6 +47,8 @@ type livePod struct {
 	// uploaded is the probe's path, "" before the upload.
 	uploaded string
 	args     []string
+	// heard is when something came back from it last.
+	heard time.Time
 }
 
 // Name implements rung.
@@ -95,18 +97,69 @@ func (n *nodePods) ready(ctx context.Context, node inventory.Node, say func(stri
 	if err := n.recentRefusal(); err != nil {
 		return readyPod{}, err
 	}
+	if err := n.reach.dead.why(node.Name, n.reach.opts.Now()); err != nil {
+		return readyPod{}, err
+	}
 	pod, err := n.pod(ctx, node, say)
 	if err != nil {
 		return readyPod{}, n.remember(err)
 	}
 	target := k8s.Target{Namespace: n.reach.opts.DebugNamespace, Pod: pod.name, Container: nodepod.Container}
-	path, args := n.probe(pod)
-	if path == "" {
-		if path, args, err = n.upload(ctx, node, pod, target, say); err != nil {
-			return readyPod{}, n.giveUp(ctx, node, pod, err)
-		}
+	path, args, err := n.arrive(ctx, node, pod, target, say)
+	if err != nil {
+		return readyPod{}, n.giveUp(ctx, node, pod, err)
 	}
 	return readyPod{target: target, path: path, args: args, how: pod.how.Reason, spoiled: func() { n.spoil(node.Name, pod) }}, nil
+}
+
+// arrive sends the probe where it does not lie yet. A dead way to the kubelet
+// would hold that up for minutes, so an exec of nothing goes beside it.
+func (n *nodePods) arrive(ctx context.Context, node inventory.Node, pod *livePod, target k8s.Target, say func(string)) (string, []string, error) {
+	path, args := n.probe(pod)
+	if path != "" && n.heardLately(pod) {
+		return path, args, nil
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	knocked := make(chan error, 1)
+	go func() {
+		err := n.reach.knock(ctx, target)
+		if err != nil {
+			stop(err)
+		}
+		knocked <- err
+	}()
+	var err error
+	if path == "" {
+		if path, args, err = n.upload(ctx, node, pod, target, say); err != nil {
+			stop(nil) // nobody waits for the other
+		}
+	}
+	if kerr := <-knocked; kerr != nil {
+		err = kerr
+	}
+	switch {
+	case err == nil:
+		n.hear(pod)
+	case isDead(err):
+		n.reach.dead.mark(node.Name, n.reach.opts.Now(), err)
+	}
+	return path, args, err
+}
+
+// heardFor is how long a way that has served is taken to serve still.
+const heardFor = 20 * time.Second
+
+func (n *nodePods) heardLately(pod *livePod) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reach.opts.Now().Sub(pod.heard) < heardFor
+}
+
+func (n *nodePods) hear(pod *livePod) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	pod.heard = n.reach.opts.Now()
 }
 
 // turn returns the one place of those who make a node's pod ready.

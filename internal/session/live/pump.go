@@ -86,6 +86,10 @@ func (r *runner) pump(ctx context.Context, ln *lane, lk *link, streaming func())
 
 	quiet := time.NewTimer(spoken)
 	patience := silence + 5*r.src.opts.Interval
+	if lk.patience > 0 {
+		patience = lk.patience
+		quiet.Reset(patience)
+	}
 loop:
 	for {
 		select {

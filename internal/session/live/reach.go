@@ -8,6 +8,7 @@ import (
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s"
+	"github.com/snattop/snattop/k8s/inventory"
 	"github.com/snattop/snattop/k8s/nodepod"
 )
 
@@ -19,11 +20,16 @@ type reach struct {
 	session string
 	own     *k8s.Pods
 	nodes   *nodePods
+	oob     *outOfBand
+	dead    deadWays
+	// knock tells whether the API server gets through to a pod's kubelet.
+	knock func(ctx context.Context, target k8s.Target) error
 
 	mu   sync.Mutex
 	pods map[string]*podRung
-	// made says that there may be something to clean up.
-	made bool
+	// made says that there may be something to clean up, maps that there may be
+	// ConfigMaps.
+	made, maps bool
 }
 
 var _ cluster = (*reach)(nil)
@@ -33,6 +39,8 @@ func newReach(client *k8s.Client, opts Options) *reach {
 	r := &reach{client: client, opts: opts, session: id, pods: map[string]*podRung{},
 		own: client.FollowSelector(opts.DebugNamespace, nodepod.Selector(id))}
 	r.nodes = &nodePods{reach: r, live: map[string]*livePod{}, turns: map[string]chan struct{}{}}
+	r.knock = func(ctx context.Context, target k8s.Target) error { return knock(ctx, client, target) }
+	r.oob = &outOfBand{reach: r, parcels: map[string]*parcel{}}
 	return r
 }
 
@@ -68,6 +76,14 @@ func (r *reach) Background(ctx context.Context) {
 // NodePod implements cluster.
 func (r *reach) NodePod() rung { return r.nodes }
 
+// OutOfBand implements cluster.
+func (r *reach) OutOfBand() rung { return r.oob }
+
+// Errand implements cluster.
+func (r *reach) Errand(ctx context.Context, node inventory.Node, say func(string), args []string) ([]byte, error) {
+	return r.oob.errand(ctx, node, say, args)
+}
+
 // PodRung implements cluster.
 func (r *reach) PodRung(pod string) rung {
 	r.mu.Lock()
@@ -83,12 +99,16 @@ func (r *reach) PodRung(pod string) rung {
 // Cleanup implements cluster.
 func (r *reach) Cleanup(ctx context.Context) error {
 	r.mu.Lock()
-	made := r.made
+	made, maps := r.made, r.maps
 	r.mu.Unlock()
 	if !made {
 		return nil
 	}
 	err := r.client.RemoveSession(ctx, r.opts.DebugNamespace, r.session)
+	if maps {
+		_, merr := r.client.RemoveConfigMaps(ctx, r.opts.DebugNamespace, r.session)
+		err = errors.Join(err, merr)
+	}
 	if err == nil {
 		return nil
 	}
@@ -103,6 +123,12 @@ func (r *reach) willMake() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made = true
+}
+
+func (r *reach) willMakeMaps() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.maps = true
 }
 
 var _ Stream = (*k8s.Stream)(nil)

@@ -142,8 +142,23 @@ func (r *runner) run(ctx context.Context) {
 			r.denied(ctx, res.err)
 			continue
 		}
+		if isDead(res.err) && r.outOfBand(ctx, res.err) {
+			continue
+		}
 		past = r.failed(ctx, &pause, res, rung.Name())
 	}
+}
+
+// outOfBand looks at the node by termination messages while exec is dead, for
+// some minutes; ok is false when that did not serve either.
+func (r *runner) outOfBand(ctx context.Context, why error) (ok bool) {
+	rung := r.src.reach.OutOfBand()
+	past := sentence(why)
+	res := r.attempt(ctx, rung, past, func(*link) {
+		r.tell(session.NodeState{State: session.StateStreaming, Rung: rung.Name(),
+			Progress: "numbers come by termination messages, every " + glanceEvery.String() + " or so, because exec is dead: " + past})
+	})
+	return res.spoke && ctx.Err() == nil
 }
 
 // failed tells what broke, with the pause before the next attempt, and rests.

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"time"
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/k8s"
@@ -18,6 +19,12 @@ type cluster interface {
 	Background(ctx context.Context)
 	// NodePod is the first rung: it sees a whole node.
 	NodePod() rung
+	// OutOfBand is the last: it sees a whole node, by one errand after the
+	// other.
+	OutOfBand() rung
+	// Errand runs the probe once on a node that exec does not reach, with these
+	// arguments, and returns what it has told.
+	Errand(ctx context.Context, node inventory.Node, say func(string), args []string) ([]byte, error)
 	// PodRung is the second: it sees one pod ("namespace/name").
 	PodRung(pod string) rung
 	// Command starts a sub-command of the probe in the node's pod.
@@ -42,6 +49,9 @@ type link struct {
 	pod, podUID string
 	// how tells the operator in a few words how it was reached.
 	how string
+	// patience is how long it may say nothing; 0 stands for what suits a
+	// stream.
+	patience time.Duration
 	// spoiled is called when the probe never spoke: what was prepared for it
 	// must not be used again.
 	spoiled func()

@@ -34,12 +34,15 @@ type fakeCluster struct {
 	// followed counts the Backgrounds that run; commands is what was started.
 	followed int
 	commands []string
+	errands  []string
+	errand   func(n int) ([]byte, error)
+	oob      *fakeRung
 	// command answers in place of a probe that says nothing.
 	command func(enc *wire.Encoder, p *fakeProbe) error
 }
 
 func newFakeCluster() *fakeCluster {
-	return &fakeCluster{changes: make(chan inventory.Change), node: &fakeRung{name: "node pod"}, pod: map[string]*fakeRung{}}
+	return &fakeCluster{changes: make(chan inventory.Change), node: &fakeRung{name: "node pod"}, oob: &fakeRung{name: "out of band", script: []func(context.Context, string) (*link, error){fails(errors.New("no pod may be made"))}}, pod: map[string]*fakeRung{}}
 }
 
 func (f *fakeCluster) Connect(context.Context) (session.ClusterInfo, error) {
@@ -80,6 +83,18 @@ func (f *fakeCluster) Command(_ context.Context, n inventory.Node, say func(stri
 	return newProbe(func(*wire.Encoder, *fakeProbe) error { return nil }), nil
 }
 
+func (f *fakeCluster) Errand(_ context.Context, n inventory.Node, say func(string), args []string) ([]byte, error) {
+	say("sending")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errands = append(f.errands, n.Name+" "+strings.Join(args, " "))
+	if f.errand == nil {
+		return nil, errors.New("no pod may be made")
+	}
+	return f.errand(len(f.errands))
+}
+
+func (f *fakeCluster) OutOfBand() rung         { return f.oob }
 func (f *fakeCluster) NodePod() rung           { return f.node }
 func (f *fakeCluster) PodRung(pod string) rung { return f.pod[pod] }
 func (f *fakeCluster) Cleanup(ctx context.Context) error {
