@@ -220,7 +220,12 @@ type result struct {
 
 func snattop(t *testing.T, args ...string) result {
 	t.Helper()
-	cmd := command(t, args...)
+	return finish(t, command(t, args...))
+}
+
+// finish runs a command to its end.
+func finish(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	began := time.Now()
