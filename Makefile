@@ -13,6 +13,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
 E2E_TIMEOUT ?= 35m
+# Options of the proving ground: e2e/README.md.
+GROUND ?=
 
 # ---- tools -----------------------------------------------------------------
 
@@ -124,8 +126,8 @@ e2e-deps: ## install what the proving ground needs (root, Debian)
 		echo 'once more, with fresh lists of packages'; apt-get update && go run ./e2e/cmd/ground deps; }
 
 .PHONY: e2e-up
-e2e-up: ## bring up a real cluster on this machine (root)
-	go run ./e2e/cmd/ground up
+e2e-up: ## bring up a real cluster on this machine (root); GROUND=--tunnel for one with konnectivity
+	go run ./e2e/cmd/ground up $(GROUND)
 
 .PHONY: e2e-down
 e2e-down: ## take that cluster down (root)

@@ -99,13 +99,14 @@ func checkAll(t *testing.T, g *ground.Ground, args ...string) (answers, checked,
 }
 
 // healthyWithin is how long every runbook together may take on the healthy
-// cluster of three nodes.
-const healthyWithin = 10 * time.Second
+// cluster of three nodes: 10 seconds are promised for a machine that does
+// nothing else, and a busy one gets twice that.
+const healthyWithin = 20 * time.Second
 
 // TestMatrix breaks one thing after the other, and holds what every step says
 // of every subject against what it said while all was well.
 func TestMatrix(t *testing.T) {
-	g := ownGround(t, ground.Options{Tunnel: true})
+	g := tunnelled(t)
 	pinAgents(t, g)
 
 	healthy, doc, res := checkAll(t, g)
@@ -189,13 +190,17 @@ func differences(got, want answers) string {
 	return strings.Join(lines, "\n")
 }
 
-// ownGround brings up a ground beside the one of the other tests, for one test.
-func ownGround(t *testing.T, opts ground.Options) *ground.Ground {
+// tunnelled returns a ground with a tunnel: the one that is up, or else one of
+// its own beside it, for this test.
+func tunnelled(t *testing.T) *ground.Ground {
 	t.Helper()
+	if world.ground.Tunnel() {
+		return world.ground
+	}
+	opts := ground.Options{Tunnel: true, Progress: os.Stderr}
 	dir := filepath.Join(filepath.Dir(ground.Dir()), filepath.Base(ground.Dir())+"-"+strings.ToLower(t.Name()))
 	t.Setenv("SNATTOP_E2E_DIR", dir)
 	began := time.Now()
-	opts.Progress = os.Stderr
 	g, err := ground.Up(t.Context(), opts)
 	t.Cleanup(func() {
 		if err := ground.Down(context.WithoutCancel(t.Context())); err != nil {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,21 +117,20 @@ func tunnelFaults() []fault {
 		fault{
 			name: "agents scaled to zero",
 			make: func(t *testing.T, g *ground.Ground) func(context.Context) error {
-				scale := func(ctx context.Context, n int) error {
-					_, err := g.Kubectl(ctx, "", "scale", "deployment", "konnectivity-agent", "-n", "kube-system", fmt.Sprintf("--replicas=%d", n))
-					return err
-				}
-				if err := scale(t.Context(), 0); err != nil {
-					t.Fatal(err)
-				}
+				scaleAgents(t, g, 0)
 				awaitDead(t, g)
 				return func(ctx context.Context) error {
-					err := scale(ctx, 2)
+					_, err := g.Kubectl(ctx, "", "scale", "deployment", "konnectivity-agent", "-n", "kube-system", "--replicas=2")
 					awaitTunnel(ctx, t, g)
 					return err
 				}
 			},
-			want: append(everyNode("tunnel.symptom", "problem"), wantStep{"tunnel.agents", "deployment/kube-system/konnectivity-agent", "problem"}),
+			want: append(everyNode("tunnel.symptom", "problem"),
+				wantStep{"tunnel.agents", "deployment/kube-system/konnectivity-agent", "problem"},
+				wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", ""},
+				// Nobody is there whose arguments would say where to.
+				wantStep{"tunnel.egress-ports", "node/node1", "not-applicable"},
+				wantStep{"tunnel.egress-ports", "node/node2", "not-applicable"}),
 		},
 		fault{
 			name: "agents crash-looping",
@@ -149,13 +150,45 @@ func tunnelFaults() []fault {
 					return err
 				}
 			},
-			want: append(everyNode("tunnel.symptom", "problem"), wantStep{"tunnel.agents", "deployment/kube-system/konnectivity-agent", "problem"}),
+			want: append(everyNode("tunnel.symptom", "problem"), wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", "problem"}),
+		},
+		fault{
+			name: "an agent's way out dropped",
+			make: func(t *testing.T, g *ground.Ground) func(context.Context) error {
+				// An agent that was connected would stay known to the server,
+				// which then sends every other request to nobody.
+				scaleAgents(t, g, 0)
+				awaitDead(t, g)
+				lift, err := g.DropTowards(t.Context(), agentNode, "tcp", netip.AddrPortFrom(netip.MustParseAddr(ground.TunnelAddress), ground.TunnelPort))
+				if err != nil {
+					t.Fatal(err)
+				}
+				scaleAgents(t, g, 2)
+				awaitTunnel(t.Context(), t, g)
+				return lift
+			},
+			want: []wantStep{{"tunnel.egress-ports", "node/" + agentNode, "problem"}},
 		},
 	)
 }
 
 // pairs are two faults at the same time.
-func pairs() []fault { return nil }
+func pairs() []fault {
+	t := tunnelFaults()
+	named := func(name string) fault {
+		return t[slices.IndexFunc(t, func(f fault) bool { return f.name == name })]
+	}
+	return []fault{
+		both(named("iptables DROP on 10250 (legacy)"), named("an agent's way out dropped")),
+	}
+}
+
+func scaleAgents(t *testing.T, g *ground.Ground, n int) {
+	t.Helper()
+	if _, err := g.Kubectl(t.Context(), "", "scale", "deployment", "konnectivity-agent", "-n", "kube-system", fmt.Sprintf("--replicas=%d", n)); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // everyNode is an answer about each node.
 func everyNode(id, verdict string) []wantStep {

@@ -227,6 +227,9 @@ func fileName(text string) string {
 // Nodes are the nodes of the ground, in order.
 func (g *Ground) Nodes() []Node { return append([]Node(nil), g.nodes...) }
 
+// Tunnel reports whether the control plane is beyond the gateway.
+func (g *Ground) Tunnel() bool { return g.opts.Tunnel }
+
 // LogDir is the directory with the logs of the control plane's components.
 func (g *Ground) LogDir() string { return g.dirs.logs() }
 
