@@ -179,7 +179,9 @@ func pairs() []fault {
 		return t[slices.IndexFunc(t, func(f fault) bool { return f.name == name })]
 	}
 	return []fault{
-		both(named("iptables DROP on 10250 (legacy)"), named("an agent's way out dropped")),
+		// In this order: the second keeps the tunnel from coming back whole,
+		// which the first waits for.
+		both(named("an agent's way out dropped"), named("iptables DROP on 10250 (legacy)")),
 	}
 }
 
