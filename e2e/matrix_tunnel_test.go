@@ -128,6 +128,8 @@ func tunnelFaults() []fault {
 			want: append(everyNode("tunnel.symptom", "problem"),
 				wantStep{"tunnel.agents", "deployment/kube-system/konnectivity-agent", "problem"},
 				wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", ""},
+				wantStep{"apiserver.agents", "deployment/kube-system/konnectivity-agent", "problem"},
+				wantStep{"apiserver.agents", "pod/kube-system/konnectivity-agent", ""},
 				// Nobody is there whose arguments would say where to.
 				wantStep{"tunnel.egress-ports", "node/node1", "not-applicable"},
 				wantStep{"tunnel.egress-ports", "node/node2", "not-applicable"}),
@@ -150,7 +152,8 @@ func tunnelFaults() []fault {
 					return err
 				}
 			},
-			want: append(everyNode("tunnel.symptom", "problem"), wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", "problem"}),
+			want: append(everyNode("tunnel.symptom", "problem"), wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", "problem"},
+				wantStep{"apiserver.agents", "pod/kube-system/konnectivity-agent", "problem"}),
 		},
 		fault{
 			name: "an agent's way out dropped",
