@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -55,7 +56,7 @@ func Seal(text []byte) ([Pieces]string, error) {
 	n := max((len(packed)+room-1)/room, 1)
 	for i := range n {
 		part := packed[i*room : min((i+1)*room, len(packed))]
-		out[i] = magic + string(rune('0'+i)) + string(rune('0'+n)) + base64.RawStdEncoding.EncodeToString(part)
+		out[i] = magic + strconv.Itoa(i) + strconv.Itoa(n) + base64.RawStdEncoding.EncodeToString(part)
 	}
 	return out, nil
 }

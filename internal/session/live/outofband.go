@@ -96,7 +96,7 @@ func (o *outOfBand) send(ctx context.Context, node inventory.Node, choice nodepo
 	}
 	spec := nodepod.NewErrand(nodepod.Config{
 		Node: node.Name, Arch: node.Arch, Namespace: opts.DebugNamespace, Suffix: opts.Suffix(), Session: o.reach.session,
-		Image: choice, PullSecret: opts.PullSecret, Deadline: errandDeadline, By: whoami(), Started: opts.Now(),
+		Image: choice, PullSecret: opts.PullSecret, Deadline: errandDeadline, By: Whoami(), Started: opts.Now(),
 	}, errand, level)
 	say("sending a pod that tells by its termination message")
 	o.reach.willMake()
