@@ -86,6 +86,8 @@ func tunnelFaults() []fault {
 		{"tunnel.symptom", "node/" + blockedNode, "problem"},
 		{"tunnel.port-10250", "node/" + blockedNode, "problem"},
 		{"tunnel.iptables", "node/" + blockedNode, "problem"},
+		// Kubelets are reached from other nodes as well.
+		{"apiserver.node-to-node", "node/" + blockedNode, "problem"},
 	}
 	var all []fault
 	for _, backend := range []string{"legacy", "nft"} {
