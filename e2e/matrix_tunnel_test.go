@@ -132,6 +132,9 @@ func tunnelFaults() []fault {
 				wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", ""},
 				wantStep{"apiserver.agents", "deployment/kube-system/konnectivity-agent", "problem"},
 				wantStep{"apiserver.agents", "pod/kube-system/konnectivity-agent", ""},
+				wantStep{"apiserver.node-pressure", "node/node1", ""},
+				wantStep{"apiserver.node-pressure", "node/node2", ""},
+				wantStep{"apiserver.node-pressure", "cluster", "not-applicable"},
 				// Nobody is there whose arguments would say where to.
 				wantStep{"tunnel.egress-ports", "node/node1", "not-applicable"},
 				wantStep{"tunnel.egress-ports", "node/node2", "not-applicable"}),
