@@ -29,6 +29,9 @@ var packages = map[string]string{
 	"iptables-restore":    "iptables",
 	"conntrack":           "conntrack",
 	"nsenter":             "util-linux",
+	// The tests read captures with them.
+	"tshark":  "tshark",
+	"tcpdump": "tcpdump",
 }
 
 // MissingPrograms are the programs a ground needs and the machine lacks.
