@@ -12,7 +12,7 @@ SHELL := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
-E2E_TIMEOUT ?= 35m
+E2E_TIMEOUT ?= 60m
 # Options of the proving ground: e2e/README.md.
 GROUND ?=
 
@@ -170,7 +170,7 @@ bench: ## measure beside our peers (root; live numbers want e2e-up)
 # The same recording and the same program give the same files.
 .PHONY: screenshots
 screenshots: ## draw the pictures in docs/pictures again, by snattop itself
-	go run ./tui/cmd/screenshots docs/pictures/demo.snattop docs/pictures
+	go run ./tui/cmd/screenshots internal/demo/demo.snattop docs/pictures
 
 # ---- releases ----------------------------------------------------------------
 

@@ -58,7 +58,7 @@ func TestMoments(t *testing.T) {
 // The recording that the documentation is drawn from shows what it speaks of.
 func TestStory(t *testing.T) {
 	t.Parallel()
-	const file = "../../../docs/pictures/demo.snattop"
+	const file = "../../../internal/demo/demo.snattop"
 	at, err := worst(t.Context(), file)
 	if err != nil || at.IsZero() {
 		t.Fatalf("%v, %v: nothing is ever out of ports", at, err)
