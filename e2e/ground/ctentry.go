@@ -47,6 +47,18 @@ func entryMessage(source, target netip.Addr, number, seconds uint32) []byte {
 	return message
 }
 
+// removalMessage asks the kernel to take an entry of entryMessage out again.
+func removalMessage(source, target netip.Addr, number uint32) []byte {
+	sport, dport := uint16(number), stuffingPort+uint16(number>>16)
+	message := append(make([]byte, 0, 128), make([]byte, netlinkHeader)...)
+	binary.NativeEndian.PutUint16(message[4:], nfnlSubsysCTNetlink<<8|ctMsgDelete)
+	binary.NativeEndian.PutUint16(message[6:], nlmRequest)
+	message = append(message, familyIPv4, 0, 0, 0)
+	message = appendAttribute(message, ctaTupleOrig|attrNested, tcpTuple(source, target, sport, dport))
+	binary.NativeEndian.PutUint32(message, uint32(len(message)))
+	return message
+}
+
 // tcpTuple is the content of a CTA_TUPLE attribute.
 func tcpTuple(src, dst netip.Addr, sport, dport uint16) []byte {
 	from, to := src.As4(), dst.As4()

@@ -11,6 +11,7 @@ import (
 const (
 	nfnlSubsysCTNetlink = 1
 	ctMsgNew            = 0
+	ctMsgDelete         = 2
 	nlmRequest          = 1
 	netlinkHeader       = 16
 	netfilterHeader     = 4

@@ -32,6 +32,22 @@ const (
 // whole machine and cannot be lowered for one namespace; but each namespace
 // counts for itself, so that the other nodes are not touched.
 func (g *Ground) FillConntrack(ctx context.Context, node string) (Lift, error) {
+	return g.stuff(ctx, node, 0)
+}
+
+// crowdedRoom is how many connections a crowded table still takes: enough for
+// what a check of the node opens.
+const crowdedRoom = 4000
+
+// CrowdConntrack fills the table of a node until the kernel takes no more, and
+// then makes a little room again, so that the node can still be looked at.
+func (g *Ground) CrowdConntrack(ctx context.Context, node string) (Lift, error) {
+	return g.stuff(ctx, node, crowdedRoom)
+}
+
+// stuff fills the table of a node. With room it takes that many entries out
+// again and leaves it at that; without, it keeps the table full.
+func (g *Ground) stuff(ctx context.Context, node string, room uint32) (Lift, error) {
 	n, err := g.nodeNamed(node)
 	if err != nil {
 		return nil, err
@@ -47,7 +63,11 @@ func (g *Ground) FillConntrack(ctx context.Context, node string) (Lift, error) {
 	}
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
-	go func() { ended <- f.keepFull(keep) }()
+	if room > 0 {
+		ended <- f.makeRoom(room)
+	} else {
+		go func() { ended <- f.keepFull(keep) }()
+	}
 	var once sync.Once
 	var lifted error
 	return func(ctx context.Context) error {
@@ -126,6 +146,23 @@ func (f *filler) fill(ctx context.Context) error {
 		}
 	}
 	return errors.New("the table takes more than can be entered")
+}
+
+// makeRoom takes the first entries out again.
+func (f *filler) makeRoom(n uint32) error {
+	for first := uint32(0); first < n; first += batch {
+		var messages []byte
+		for number := first; number < first+batch; number++ {
+			messages = append(messages, removalMessage(f.source, f.target, number)...)
+		}
+		if err := unix.Sendto(f.fd, messages, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return fmt.Errorf("taking connections out: %w", err)
+		}
+		if _, err := f.answers(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // answers reads what the kernel says of the last messages: nothing of those
