@@ -73,7 +73,7 @@ func TestCapture(t *testing.T) {
 			t.Errorf("ended: %s", ended)
 		}
 		m := onVeth.FindStringSubmatch(res.stderr)
-		if m == nil || !strings.Contains(res.stderr, m[1]+" is the node's end of the pod's eth0") {
+		if len(m) < 2 || !strings.Contains(res.stderr, m[1]+" is the node's end of the pod's eth0") {
 			t.Fatalf("not on a veth: %s", res.stderr)
 		}
 		if _, err := world.ground.NodeEnter(t.Context(), "node2", "ip", "link", "show", "dev", m[1], "type", "veth"); err != nil {
@@ -135,7 +135,7 @@ func TestCapture(t *testing.T) {
 		if n := count(t, file, "tcp.port == 8080 && ip.addr == 20.60.1.4 && frame.cap_len <= 54"); n != all || n < before || before == 0 {
 			t.Errorf("%d packets, %d of them as asked for, %d before the end", all, n, before)
 		}
-		if m := summary.FindStringSubmatch(errs.String()); m == nil || m[1] != strconv.Itoa(all) || m[3] != "stopped" {
+		if m := summary.FindStringSubmatch(errs.String()); len(m) < 4 || m[1] != strconv.Itoa(all) || m[3] != "stopped" {
 			t.Errorf("%d packets: %s", all, errs.String())
 		}
 		nothingLeft(t)

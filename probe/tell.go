@@ -250,10 +250,11 @@ func passMain(ctx context.Context, args []string) error {
 	if len(args) != 2 {
 		return fmt.Errorf("%w: pass FILE TO", errUsage)
 	}
+	from, to := args[0], args[1]
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if err := pass(args[0], args[1]); !errors.Is(err, os.ErrNotExist) {
+		if err := pass(from, to); !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		select {
@@ -275,5 +276,5 @@ func pass(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, text, 0o600) //nolint:gosec // the file of the termination message
+	return os.WriteFile(to, text, 0o600)
 }

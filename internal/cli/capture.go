@@ -78,7 +78,7 @@ func (f *captureFlags) add(fs *pflag.FlagSet) {
 }
 
 // want reads the flags.
-func (f captureFlags) want() (capture.Wanted, error) {
+func (f *captureFlags) want() (capture.Wanted, error) {
 	w := f.wanted
 	var err error
 	if w.Filter, err = packets.ParseFilter(f.hosts, f.ports, f.proto); err != nil {

@@ -90,7 +90,7 @@ func (m *Model) askCapture(of Captured, flags string) {
 func (m *Model) captured() (of Captured, flags, why string) {
 	var owner *session.Owner
 	switch m.step {
-	case stepNodes, stepCause, stepProof:
+	case stepNodes, stepCause, stepProof, stepBook:
 		of.Node = m.subject()
 	case stepPods:
 		of.Node, owner = m.pods.NodeName(), m.pods.Selected()
