@@ -55,12 +55,12 @@ func (p *Page) columns() []column {
 			Compare: func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) },
 		},
 		{
-			ID: "measured-before", Title: "MEASURED THEN", Short: "MEAS. THEN", Min: 10, Max: 13, Right: true, Priority: 3,
+			ID: "measured-before", Title: "MEASURED THEN", Short: "MEAS. THEN", Min: 12, Max: 15, Right: true, Priority: 3,
 			Text: func(r *row) string { return whole(r.measured.Before) }, Look: dim,
 			Absent: func() bool { return !p.measured },
 		},
 		{
-			ID: "measured-now", Title: "MEASURED NOW", Short: "MEAS. NOW", Min: 9, Max: 12, Right: true, Priority: 3,
+			ID: "measured-now", Title: "MEASURED NOW", Short: "MEAS. NOW", Min: 11, Max: 14, Right: true, Priority: 3,
 			Text: func(r *row) string { return whole(r.measured.After) }, Look: dim,
 			Absent: func() bool { return !p.measured },
 		},
