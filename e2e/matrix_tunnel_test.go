@@ -132,6 +132,11 @@ func tunnelFaults() []fault {
 				wantStep{"tunnel.agents", "pod/kube-system/konnectivity-agent", ""},
 				wantStep{"apiserver.agents", "deployment/kube-system/konnectivity-agent", "problem"},
 				wantStep{"apiserver.agents", "pod/kube-system/konnectivity-agent", ""},
+				// They are the only pods with a network of their own.
+				wantStep{"connectivity.drops", "node/node1", "not-applicable"},
+				wantStep{"connectivity.drops", "node/node2", "not-applicable"},
+				wantStep{"connectivity.mtu", "node/node1", "not-applicable"},
+				wantStep{"connectivity.mtu", "node/node2", "not-applicable"},
 				wantStep{"apiserver.node-pressure", "node/node1", ""},
 				wantStep{"apiserver.node-pressure", "node/node2", ""},
 				wantStep{"apiserver.node-pressure", "cluster", "not-applicable"},

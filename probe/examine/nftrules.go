@@ -46,7 +46,7 @@ func nftables(text string, compat bool) []facts.FilterTable {
 			t = facts.FilterTable{Tool: "nft", Family: words[1], Name: words[2]}
 			chains = map[string]*facts.FilterChain{}
 			depth = 1
-		case depth == 1 && opens && words[0] == "chain" && len(words) >= 3:
+		case depth == 1 && chains != nil && opens && words[0] == "chain" && len(words) >= 3:
 			c = &facts.FilterChain{Name: words[1], Policy: "-"}
 			chains[c.Name] = c
 			depth = 2

@@ -130,6 +130,7 @@ func FuzzFirewall(f *testing.F) {
 	f.Add(legacyText)
 	f.Add(nftText)
 	f.Add("*filter\n:\n:INPUT\n-A\n-A INPUT\n-A INPUT -j\n-A INPUT -p\n")
+	f.Add("{\nchain 0 {")
 	f.Add("table ip x {\nchain\n}\n}\n}\nchain y {\ntable a b {\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		all := nftables(text, len(text)%2 == 0)
