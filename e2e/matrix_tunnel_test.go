@@ -187,7 +187,7 @@ func tunnelFaults() []fault {
 
 // pairs are two faults at the same time.
 func pairs() []fault {
-	t := tunnelFaults()
+	t := slices.Concat(tunnelFaults(), apiserverFaults(), connectivityFaults())
 	named := func(name string) fault {
 		return t[slices.IndexFunc(t, func(f fault) bool { return f.name == name })]
 	}
@@ -195,6 +195,8 @@ func pairs() []fault {
 		// In this order: the second keeps the tunnel from coming back whole,
 		// which the first waits for.
 		both(named("an agent's way out dropped"), named("iptables DROP on 10250 (legacy)")),
+		both(named("iptables DROP on 10250 (nft)"), named("hundreds of Helm revisions")),
+		both(named("MTU of one veth"), named("a client leaks watches")),
 	}
 }
 
