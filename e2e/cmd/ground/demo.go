@@ -30,7 +30,6 @@ const (
 	// demoBegun is how many connections checkout holds when the recording
 	// begins: the trend shows where it comes from.
 	demoBegun = 400
-	demoLeak  = "leak --dst 20.60.1.9:443 --rate 5 --max 1068 --timeout 130s"
 	demoMend  = "pooled --dst 20.60.1.9:443 --conns 24"
 	// Times are counted from the start of the recording.
 	demoRaised = 3*time.Minute + 30*time.Second
@@ -97,7 +96,7 @@ func playDemo(ctx context.Context, g *ground.Ground, program, raw string) error 
 	if err := applyDemo(ctx, g, "demo", nil); err != nil {
 		return err
 	}
-	if err := applyDemo(ctx, g, "demo-checkout", ground.Values{"LOAD": demoLeak}); err != nil {
+	if err := applyDemo(ctx, g, "demo-checkout", nil); err != nil {
 		return err
 	}
 	if _, err := g.WaitTruth(ctx, 5*time.Minute, func(t ground.Truth) error {
