@@ -94,15 +94,17 @@ func runCheck(ctx context.Context, o *options, name string, f checkFlags) error 
 	shown := newProgress(o.streams)
 	steps := c.run(ctx, shown.update)
 	shown.end()
-	if err := c.close(); err != nil {
-		return err
-	}
+	// What was found is told even when something could not be removed.
+	left := c.close()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return join(ctx.Err(), left)
 	}
 	d := check.Build(name, c.cluster(), string(c.provider()), time.Now(), steps)
 	if err := write(o.streams.Out, d); err != nil {
 		return err
+	}
+	if left != nil {
+		return left
 	}
 	switch d.Worst() {
 	case step.Problem:

@@ -42,7 +42,7 @@ func (o *options) checkup(ctx context.Context, chosen []book, duration time.Dura
 		measures, blind = measures || b.measures, blind || b.blind
 	}
 	c.patient = step.Patient{API: client, Access: o.access(), Now: time.Now}
-	if err := client.Connect(ctx); err != nil {
+	if err := firstWord(ctx, client, blind); err != nil {
 		if !blind || ctx.Err() != nil {
 			return nil, cannotTell(err)
 		}
@@ -74,6 +74,19 @@ func (o *options) checkup(ctx context.Context, chosen []book, duration time.Dura
 	c.watch = startWatch(ctx, session.New(settings), src)
 	c.patient.Picture = func(ctx context.Context) (*session.Snapshot, error) { return c.watch.picture(ctx, duration) }
 	return c, nil
+}
+
+// silentAfter is how long an API server may take for its first word before it
+// counts as silent, where a book has something to say of that.
+const silentAfter = 10 * time.Second
+
+func firstWord(ctx context.Context, client *k8s.Client, blind bool) error {
+	if blind {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, silentAfter)
+		defer cancel()
+	}
+	return client.Connect(ctx)
 }
 
 // listNodes lists the nodes that --node and --max-nodes leave.
