@@ -301,7 +301,7 @@ func same(t *testing.T, a, b *session.Snapshot) {
 			line := fmt.Sprintf("%s %s %+v open %d public %d", n.State, n.Verdict, n.Ports, n.Open, n.EstablishedPublic)
 			dests := []string{}
 			for _, o := range n.Owners {
-				for _, d := range o.Dests {
+				for _, d := range o.Dests() {
 					why, _, _ := strings.Cut(d.WhyNot, " zsecret")
 					why, _, _ = strings.Cut(why, " name-")
 					dests = append(dests, fmt.Sprintf("%d %d %t %t %s %d", d.Port, d.Established, d.Eligible, d.Public, strings.Fields(why + " .")[0], len(d.Endpoints)))

@@ -64,7 +64,7 @@ func picture() *session.Snapshot {
 			Ports: snat.Ports{Min: 120, Estimate: 128, Max: 152}, Open: 120, Trying: 12, Cooling: 20, EstablishedPublic: 118, SynSentPublic: 12,
 			OpensPerSecond: 3.14159, ClosesPerSecond: 2, FailedPerSecond: 0.456, Levels: levels,
 		},
-		Dests: []*session.Dest{
+		Listed: []*session.Dest{
 			{
 				Dest: tcp("20.60.1.9", 443), Class: public, Established: 118, Closing: 2, SynSent: 12, Cooling: 20, OpensPerSecond: 3.14159, FailedPerSecond: 0.456,
 				Levels: &session.Levels{Open: levels.Open, Opens: levels.Opens, Fails: levels.Fails}, Detailed: true, Processes: []session.Process{
@@ -78,14 +78,14 @@ func picture() *session.Snapshot {
 	host := &session.Owner{
 		Key: "host/sshd.service", Node: "full", HostNetwork: true, Known: true, Workload: inventory.Workload{Kind: "unit", Name: "sshd.service"},
 		Counts: session.Counts{Ports: snat.Ports{Min: 8, Estimate: 8, Max: 8}, Open: 8, EstablishedPublic: 8},
-		Dests:  []*session.Dest{{Dest: tcp("2001:db8::1", 22), Class: public, Established: 8}},
+		Listed:  []*session.Dest{{Dest: tcp("2001:db8::1", 22), Class: public, Established: 8}},
 	}
 	// Seen by a collector that counts every event, and by one that knows
 	// nothing but lives.
 	seen := &session.Owner{
 		Key: "pod/u2", Node: "seen", Namespace: "shop", Name: "search-1", UID: "u2", Known: true, Workload: inventory.Workload{Kind: "Deployment", Name: "search"},
 		Counts: session.Counts{Ports: snat.Ports{Min: 3, Estimate: 3, Max: 3}, Open: 3, EstablishedPublic: 3},
-		Dests: []*session.Dest{
+		Listed: []*session.Dest{
 			{
 				Dest: tcp("20.60.1.9", 443), Class: public, Established: 2, Lives: &session.Lives{3: 600, 7: 400},
 				Trouble: &session.Trouble{Resets: 0.456, Refused: 1, TimedOut: 2.5, NoPort: 0.1, SynRetransmits: 12.345, Retransmits: 7},
@@ -97,7 +97,7 @@ func picture() *session.Snapshot {
 	odd := &session.Owner{
 		Key: "pod/u9", Node: "calm", Namespace: hostile, Name: hostile, UID: hostile, Workload: inventory.Workload{Kind: hostile, Name: hostile},
 		Counts: session.Counts{Ports: snat.Ports{Min: 200, Estimate: 200, Max: 200}, Open: 200, EstablishedPublic: 200},
-		Dests: []*session.Dest{{
+		Listed: []*session.Dest{{
 			Dest: tcp("20.60.1.9", 443), Name: hostile, Class: public, Established: 200, Processes: []session.Process{{PID: 1, Command: hostile, Container: hostile}},
 		}},
 	}

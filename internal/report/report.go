@@ -299,7 +299,7 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	})
 	for _, o := range owners {
 		r.Pods = append(r.Pods, pod(o.node, o.Owner, diagnoses[o.node.Name]))
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			r.Destinations = append(r.Destinations, destination(o.node, o.Owner, d))
 		}
 	}

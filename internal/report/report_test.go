@@ -253,7 +253,7 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	owner := func(node, name string, estimate, open int) *session.Owner {
 		return &session.Owner{Node: node, Namespace: "ns", Name: name, Counts: session.Counts{Ports: snat.Ports{Estimate: estimate, Max: estimate}, Open: open},
-			Dests: []*session.Dest{
+			Listed: []*session.Dest{
 				{Dest: tcp("10.0.0.1", 1), Established: 9_000, Class: snat.Class{WhyNot: "private"}},
 				{Dest: tcp("20.0.0.1", 1), Established: open, Class: public},
 			}}

@@ -67,7 +67,7 @@ func (s *scene) crowds() []*crowd {
 	var out []*crowd
 	host := make(map[snat.Dest]*crowd)
 	for _, t := range s.tenants {
-		for _, d := range t.Dests {
+		for _, d := range t.Dests() {
 			if d == nil || d.Protocol != snat.TCP {
 				continue
 			}

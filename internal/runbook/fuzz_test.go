@@ -159,7 +159,7 @@ func (d *dice) picture() (*session.Snapshot, *session.Node) {
 			HostNetwork: d.yes(), LocalPorts: d.number(), Counts: d.counts(),
 		}
 		for range d.byte() % 5 {
-			o.Dests = append(o.Dests, d.dest())
+			o.Listed = append(o.Listed, d.dest())
 		}
 		n.Owners = append(n.Owners, o)
 	}
@@ -167,8 +167,8 @@ func (d *dice) picture() (*session.Snapshot, *session.Node) {
 		n.Owners = append(n.Owners, nil)
 	}
 	for _, o := range n.Owners {
-		if o != nil && len(o.Dests) > 0 && o.Dests[0] != nil && d.yes() {
-			n.Full = append(n.Full, o.Dests[0].Dest)
+		if o != nil && len(o.Dests()) > 0 && o.Dests()[0] != nil && d.yes() {
+			n.Full = append(n.Full, o.Dests()[0].Dest)
 		}
 	}
 	s := &session.Snapshot{Time: now, Nodes: []*session.Node{n}, Cluster: session.Cluster{Provider: []snat.Provider{snat.ProviderAzureLB, snat.ProviderAzureNATGW, snat.ProviderGCPNAT, snat.ProviderAWSNATGW, snat.ProviderUnknown, ""}[d.byte()%6]}}

@@ -56,7 +56,7 @@ func languageOf(command string) language {
 // connections.
 func (t *tenant) spoken() language {
 	best, most := unknownLanguage, -1
-	for _, d := range t.Dests {
+	for _, d := range t.Dests() {
 		if d == nil || !d.Eligible {
 			continue
 		}

@@ -116,7 +116,7 @@ func newScene(pic *session.Snapshot, n *session.Node) *scene {
 			continue
 		}
 		t := &tenant{Owner: o}
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if d != nil {
 				s.meet(byDest, t, d)
 			}

@@ -102,7 +102,7 @@ func (st stage) play() (*session.Snapshot, *session.Node) {
 		o := w.owner(sight)
 		o.Key += session.Key(fmt.Sprint("/", i))
 		n.Owners = append(n.Owners, o)
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if d.Protocol != snat.TCP {
 				continue
 			}
@@ -123,7 +123,7 @@ func (st stage) play() (*session.Snapshot, *session.Node) {
 		loads = append(loads, l)
 		waits := 0
 		for _, o := range n.Owners {
-			for _, one := range o.Dests {
+			for _, one := range o.Dests() {
 				if one.Dest == d {
 					waits += one.Waiting + int(5*one.FailedPerSecond)
 				}
@@ -181,7 +181,7 @@ func (w who) owner(sight session.Sight) *session.Owner {
 	var loads []snat.Load
 	for _, l := range w.loads {
 		d := l.dest(sight)
-		o.Dests = append(o.Dests, d)
+		o.Listed = append(o.Listed, d)
 		if d.Protocol != snat.TCP || !d.Eligible {
 			continue
 		}

@@ -96,7 +96,7 @@ func (s *Session) build(n *node, note bool) {
 		}
 		o.room(SightOf(f.stream.collector))
 		d := s.dest(n, o, f, now, note)
-		o.Dests = append(o.Dests, d)
+		o.Listed = append(o.Listed, d)
 		add(&o.Counts, d)
 		if d.Eligible {
 			l := d.load(timers)
@@ -108,7 +108,7 @@ func (s *Session) build(n *node, note bool) {
 		n.buried(o)
 		o.Ports = snat.Bounds(perOwner[key].tcp, out.Budget.Limit())
 		o.UDP = snat.Bounds(perOwner[key].udp, out.Budget.Limit())
-		slices.SortFunc(o.Dests, worseDest)
+		slices.SortFunc(o.Listed, worseDest)
 		merge(&out.Counts, &o.Counts)
 		n.history(key).tell(&o.Counts, now, note)
 		out.Owners = append(out.Owners, o)

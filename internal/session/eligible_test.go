@@ -40,13 +40,13 @@ func TestServiceWithPublicEndpoint(t *testing.T) {
 	f.objects(inventory.Change{Services: []inventory.Service{kubernetesService()}})
 	toService(f, podOwner(1, "u1"), 7)
 	o := f.only(t, "n1")
-	if d := o.Dests[0]; d.Eligible || d.WhyNot != "private" || o.Ports != (snat.Ports{}) {
+	if d := o.Dests()[0]; d.Eligible || d.WhyNot != "private" || o.Ports != (snat.Ports{}) {
 		t.Fatalf("served from private addresses, as far as is known: %+v %+v", d.Class, o.Ports)
 	}
 
 	f.objects(inventory.Change{Endpoints: []inventory.Endpoints{slice("s1", "20.50.2.1")}})
 	o = f.only(t, "n1")
-	d := o.Dests[0]
+	d := o.Dests()[0]
 	if !d.Eligible || d.WhyNot != "" || d.Public || len(d.Endpoints) != 1 || d.Endpoints[0] != netip.MustParseAddrPort("20.50.2.1:6443") {
 		t.Errorf("%+v, behind it %v", d.Class, d.Endpoints)
 	}
@@ -58,7 +58,7 @@ func TestServiceWithPublicEndpoint(t *testing.T) {
 	}
 
 	f.objects(inventory.Change{GoneEndpoints: []string{"s1"}})
-	if d = f.only(t, "n1").Dests[0]; d.Eligible || len(d.Endpoints) != 0 {
+	if d = f.only(t, "n1").Dests()[0]; d.Eligible || len(d.Endpoints) != 0 {
 		t.Errorf("after the endpoint has gone: %+v", d)
 	}
 }
@@ -93,7 +93,7 @@ func TestServiceWithSeveralEndpoints(t *testing.T) {
 	if got, want := f.node(t, "n1").Ports, (snat.Ports{Min: 0, Estimate: 4, Max: 10}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if d := f.only(t, "n1").Dests[0]; len(d.Endpoints) != 3 {
+	if d := f.only(t, "n1").Dests()[0]; len(d.Endpoints) != 3 {
 		t.Errorf("behind the Service are %v, want the three public ones", d.Endpoints)
 	}
 }
@@ -138,7 +138,7 @@ func TestEgressOfItsOwn(t *testing.T) {
 		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{IP: ip(c.dest), Established: 5})}})
 		f.idle("n1", 10*time.Minute)
 		o := f.only(t, "n1")
-		if d := o.Dests[0]; d.WhyNot != c.why || d.Eligible != (c.why == "") || (o.Ports.Max > 0) != d.Eligible {
+		if d := o.Dests()[0]; d.WhyNot != c.why || d.Eligible != (c.why == "") || (o.Ports.Max > 0) != d.Eligible {
 			t.Errorf("%s: %+v and %+v, want %q", name, d.Class, o.Ports, c.why)
 		}
 	}
@@ -166,8 +166,8 @@ func TestOwnEgressByName(t *testing.T) {
 		f.streaming("n1")
 		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 5})}})
 		o := f.only(t, "n1")
-		if o.OwnEgress != c.why || o.Dests[0].WhyNot != c.why || o.Dests[0].Eligible != (c.why == "") {
-			t.Errorf("%s: %q, %+v", name, o.OwnEgress, o.Dests[0].Class)
+		if o.OwnEgress != c.why || o.Dests()[0].WhyNot != c.why || o.Dests()[0].Eligible != (c.why == "") {
+			t.Errorf("%s: %q, %+v", name, o.OwnEgress, o.Dests()[0].Class)
 		}
 	}
 }

@@ -259,7 +259,7 @@ func checkPicture(t *rapid.T, pic *session.Snapshot) {
 			sum.UDPFlows, sum.EstablishedPublic = sum.UDPFlows+o.UDPFlows, sum.EstablishedPublic+o.EstablishedPublic
 			open := 0
 			dests := map[snat.Dest]bool{}
-			for _, d := range o.Dests {
+			for _, d := range o.Dests() {
 				if dests[d.Dest] {
 					t.Fatalf("%s has %s twice", o.Key, d.Dest)
 				}
@@ -295,7 +295,7 @@ func checkSeen(t *rapid.T, n *session.Node) {
 			continue
 		}
 		var sum uint64
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if d.Eligible && d.Lives != nil {
 				sum += d.Lives.Ended()
 			}

@@ -222,7 +222,7 @@ func TestAddressNames(t *testing.T) {
 		t.Helper()
 		f.after(time.Second)
 		f.full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{IP: ip(addr), Established: 1})}})
-		d := f.only(t, "n1").Dests[0]
+		d := f.only(t, "n1").Dests()[0]
 		return d.Name, d.WhyNot
 	}
 	for addr, want := range map[string][2]string{

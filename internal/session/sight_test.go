@@ -51,13 +51,13 @@ func TestTroubleOfEveryLevel(t *testing.T) {
 		f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{eventful()}})
 	}
 	n := f.node(t, "n1")
-	for name, got := range map[string]*session.Trouble{"node": n.Trouble, "owner": n.Owners[0].Trouble, "destination": n.Owners[0].Dests[0].Trouble} {
+	for name, got := range map[string]*session.Trouble{"node": n.Trouble, "owner": n.Owners[0].Trouble, "destination": n.Owners[0].Dests()[0].Trouble} {
 		if got == nil || !near(got.Resets, 10) || !near(got.Refused, 20) || !near(got.TimedOut, 30) || !near(got.NoPort, 5) ||
 			!near(got.SynRetransmits, 40) || !near(got.Retransmits, 50) || !near(got.ResetsIn, 6) || !near(got.ResetsOut, 7) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	for name, got := range map[string]*session.Lives{"node": n.Lives, "owner": n.Owners[0].Lives, "destination": n.Owners[0].Dests[0].Lives} {
+	for name, got := range map[string]*session.Lives{"node": n.Lives, "owner": n.Owners[0].Lives, "destination": n.Owners[0].Dests()[0].Lives} {
 		if got == nil || got.Ended() != 400 || got[3] != 300 || got[6] != 100 {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -78,7 +78,7 @@ func TestTroubleWithPrivateAddresses(t *testing.T) {
 	}})
 	f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{eventful()}})
 	o := f.only(t, "n1")
-	for _, d := range o.Dests {
+	for _, d := range o.Dests() {
 		if d.Protocol == snat.UDP && (d.Trouble != nil || d.Lives != nil) {
 			t.Errorf("UDP has no connections: %+v %v", d.Trouble, d.Lives)
 		}
@@ -122,12 +122,12 @@ func TestSightDecidesWhatIsKnown(t *testing.T) {
 		if got := n.Sight(); got != want {
 			t.Errorf("%q: %+v", collector, got)
 		}
-		for _, known := range []bool{n.Trouble != nil, o.Trouble != nil, o.Dests[0].Trouble != nil} {
+		for _, known := range []bool{n.Trouble != nil, o.Trouble != nil, o.Dests()[0].Trouble != nil} {
 			if known != want.Trouble {
 				t.Errorf("%q: trouble is known: %t", collector, known)
 			}
 		}
-		for _, known := range []bool{n.Lives != nil, o.Lives != nil, o.Dests[0].Lives != nil} {
+		for _, known := range []bool{n.Lives != nil, o.Lives != nil, o.Dests()[0].Lives != nil} {
 			if known != want.Lives {
 				t.Errorf("%q: lives are known: %t", collector, known)
 			}
@@ -209,8 +209,8 @@ func TestLivesOutliveTheirDestinations(t *testing.T) {
 		f.Snapshot()
 	}
 	n := f.node(t, "n1")
-	if o := f.only(t, "n1"); len(o.Dests) != 1 || o.Dests[0].Lives.Ended() != 100 || o.Lives.Ended() != 200 || n.Lives.Ended() != 300 {
-		t.Errorf("%d destinations, %d of the first, %d of the owner, %d of the node", len(o.Dests), o.Dests[0].Lives.Ended(), o.Lives.Ended(), n.Lives.Ended())
+	if o := f.only(t, "n1"); len(o.Dests()) != 1 || o.Dests()[0].Lives.Ended() != 100 || o.Lives.Ended() != 200 || n.Lives.Ended() != 300 {
+		t.Errorf("%d destinations, %d of the first, %d of the owner, %d of the node", len(o.Dests()), o.Dests()[0].Lives.Ended(), o.Lives.Ended(), n.Lives.Ended())
 	}
 	held := n.Lives
 	f.after(time.Second).tick("n1", wire.Tick{Rows: []wire.Row{ended(1)}})

@@ -22,13 +22,13 @@ func TestDeltasMoveRows(t *testing.T) {
 		},
 	})
 	o := f.only(t, "n1")
-	if o.Open != 12 || o.Trying != 3 || o.EstablishedPublic != 10 || o.SynSentPublic != 3 || o.All != 20 || len(o.Dests) != 2 {
-		t.Fatalf("appearing: %+v with %d destinations", o.Counts, len(o.Dests))
+	if o.Open != 12 || o.Trying != 3 || o.EstablishedPublic != 10 || o.SynSentPublic != 3 || o.All != 20 || len(o.Dests()) != 2 {
+		t.Fatalf("appearing: %+v with %d destinations", o.Counts, len(o.Dests()))
 	}
 	if o.Ports != (snat.Ports{Min: 12, Estimate: 12, Max: 15}) {
 		t.Errorf("ports %+v", o.Ports)
 	}
-	if d := o.Dests[1]; d.Eligible || d.WhyNot != "private" {
+	if d := o.Dests()[1]; d.Eligible || d.WhyNot != "private" {
 		t.Errorf("an address that is private comes first or counts: %+v", d)
 	}
 	// Gauges are absolute; what a tick leaves out stays.
@@ -74,8 +74,8 @@ func TestRowsOfOneDestinationAddUp(t *testing.T) {
 			to(3, 2, wire.Row{Established: 5}),
 		},
 	})
-	if o := f.only(t, "n1"); o.Open != 12 || len(o.Dests) != 1 || o.Ports.Min != 12 {
-		t.Fatalf("%+v with %d destinations", o.Counts, len(o.Dests))
+	if o := f.only(t, "n1"); o.Open != 12 || len(o.Dests()) != 1 || o.Ports.Min != 12 {
+		t.Fatalf("%+v with %d destinations", o.Counts, len(o.Dests()))
 	}
 	f.after(time.Second).tick("n1", wire.Tick{GoneRows: []uint32{2}})
 	if o := f.only(t, "n1"); o.Open != 8 {

@@ -340,19 +340,19 @@ func TestLevels(t *testing.T) {
 	}
 	n := f.node(t, "n1")
 	o := n.Owners[0]
-	for name, l := range map[string]session.Level{"node": n.Levels.Open, "owner": o.Levels.Open, "destination": o.Dests[0].Levels.Open, "ports": n.Levels.Ports} {
+	for name, l := range map[string]session.Level{"node": n.Levels.Open, "owner": o.Levels.Open, "destination": o.Dests()[0].Levels.Open, "ports": n.Levels.Ports} {
 		if math.Abs(l.Mean-110) > 1 || math.Abs(l.SD-10) > 1 || l.Over < 100*time.Second {
 			t.Errorf("%s: %+v, want 110 ± 10", name, l)
 		}
 	}
-	if o.Dests[0].Levels.Ports != (session.Level{}) {
-		t.Errorf("a destination has no ports of its own: %+v", o.Dests[0].Levels.Ports)
+	if o.Dests()[0].Levels.Ports != (session.Level{}) {
+		t.Errorf("a destination has no ports of its own: %+v", o.Dests()[0].Levels.Ports)
 	}
 	if l := n.Levels.Opens; math.Abs(l.Mean-20) > 1 || l.SD > 4 {
 		t.Errorf("opens: %+v, want 20", l)
 	}
-	if len(n.OpenTrend) != 24 || len(o.Dests[0].OpenTrend) != 24 {
-		t.Errorf("trends of %d and %d values", len(n.OpenTrend), len(o.Dests[0].OpenTrend))
+	if len(n.OpenTrend) != 24 || len(o.Dests()[0].OpenTrend) != 24 {
+		t.Errorf("trends of %d and %d values", len(n.OpenTrend), len(o.Dests()[0].OpenTrend))
 	}
 }
 
@@ -383,8 +383,8 @@ func TestSettings(t *testing.T) {
 		pic := f.Snapshot()
 		b := pic.Node("n1").Budget
 		b.Note = ""
-		if b != c.want || pic.Timers.FIN != c.fin || pic.Node("n1").Owners[0].Dests[0].WhyNot != c.why {
-			t.Errorf("%s: %+v, FIN %s, %+v", name, b, pic.Timers.FIN, pic.Node("n1").Owners[0].Dests[0].Class)
+		if b != c.want || pic.Timers.FIN != c.fin || pic.Node("n1").Owners[0].Dests()[0].WhyNot != c.why {
+			t.Errorf("%s: %+v, FIN %s, %+v", name, b, pic.Timers.FIN, pic.Node("n1").Owners[0].Dests()[0].Class)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func TestFocusIsTranslated(t *testing.T) {
 		{ID: 2, Established: 1, Detailed: true},
 	}})
 	n := f.node(t, "n1")
-	d, other := n.Owners[0].Dests[0], n.Owners[1].Dests[0]
+	d, other := n.Owners[0].Dests()[0], n.Owners[1].Dests()[0]
 	want := session.Process{PID: 42, Command: "python leak.py", Container: appID[:12], Established: 3, SynSent: 1}
 	if !d.Detailed || len(d.Processes) != 1 || d.Processes[0] != want || other.Detailed {
 		t.Errorf("%+v, %+v", d, other)
@@ -105,7 +105,7 @@ func TestFocusIsTranslated(t *testing.T) {
 	// A new probe numbers anew; until it has told, nothing is known.
 	f.after(time.Second).full("n1", wire.Tick{Owners: []wire.Owner{podOwner(1, "u1")}, Rows: []wire.Row{to(1, 1, wire.Row{Established: 3})}})
 	wantFocus(t, src.take(), session.Focus{Node: "n1", Owners: []uint32{1}})
-	if d = f.only(t, "n1").Dests[0]; d.Detailed || len(d.Processes) != 0 {
+	if d = f.only(t, "n1").Dests()[0]; d.Detailed || len(d.Processes) != 0 {
 		t.Errorf("detail of before the gap: %+v", d)
 	}
 	f.after(time.Second).tick("n1", wire.Tick{GoneRows: []uint32{1}, GoneOwners: []uint32{1}})
@@ -137,7 +137,7 @@ func TestFocusBeforeRun(t *testing.T) {
 		Rows:   []wire.Row{to(1, 1, wire.Row{Detailed: true}), to(2, 2, wire.Row{Established: 1, Detailed: true, Processes: []wire.Process{{PID: 1}}})},
 	})
 	for _, o := range f.node(t, "n1").Owners {
-		if !o.Dests[0].Detailed {
+		if !o.Dests()[0].Detailed {
 			t.Errorf("%s is without detail", o.Title())
 		}
 	}
@@ -156,11 +156,11 @@ func TestDetailAfterTheEnd(t *testing.T) {
 	}
 	f.Snapshot()
 	f.FocusOn("n1", o.Key)
-	if d := f.only(t, "n1").Dests[0]; !d.Detailed || len(d.Processes) != 1 {
+	if d := f.only(t, "n1").Dests()[0]; !d.Detailed || len(d.Processes) != 1 {
 		t.Errorf("%+v", d)
 	}
 	f.FocusOn("", "")
-	if d := f.only(t, "n1").Dests[0]; d.Detailed {
+	if d := f.only(t, "n1").Dests()[0]; d.Detailed {
 		t.Errorf("%+v", d)
 	}
 	wantFocus(t, src.take())

@@ -344,7 +344,7 @@ func TestColumnsFollowTheCollector(t *testing.T) {
 	n := s.Nodes[0]
 	n.Collector, n.Trouble, n.Lives = "tcptracer", nil, nil
 	for _, o := range n.Owners {
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			d.Trouble = nil
 		}
 	}

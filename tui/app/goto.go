@@ -66,7 +66,7 @@ func find(s *session.Snapshot, word string) (found target, others int, ok bool) 
 				}
 			}
 			add(1, match(word, names...), target{node: n, owner: o})
-			for _, d := range o.Dests {
+			for _, d := range o.Dests() {
 				addr := strings.Fields(d.Dest.String())[0]
 				add(2, match(word, d.IP.String(), addr, d.Name), target{node: n, owner: o, dest: d})
 			}

@@ -108,8 +108,8 @@ func (p *Page) refresh() {
 	}
 	var rows []*session.Dest
 	if p.owner != nil {
-		rows = make([]*session.Dest, 0, len(p.owner.Dests))
-		for _, d := range p.owner.Dests {
+		rows = make([]*session.Dest, 0, p.owner.NumDests())
+		for _, d := range p.owner.Dests() {
 			if p.publicOnly && !d.Public || p.eligibleOnly && !d.Eligible {
 				continue
 			}
@@ -162,9 +162,9 @@ func (p *Page) emptyText() string {
 	switch {
 	case p.owner == nil:
 		return p.title + " is gone or has closed its last connection; esc goes back"
-	case p.publicOnly && len(p.owner.Dests) > 0:
+	case p.publicOnly && p.owner.NumDests() > 0:
 		return "it has no connections to public addresses; p shows all"
-	case p.eligibleOnly && len(p.owner.Dests) > 0:
+	case p.eligibleOnly && p.owner.NumDests() > 0:
 		return "no destination of it takes a SNAT port; a shows all"
 	default:
 		return "no outbound connections"

@@ -52,7 +52,7 @@ func TestNodeTellsBudgetAndForecast(t *testing.T) {
 		}
 	}
 	o := s.Nodes[0].Owners[0]
-	if text := evidence.Dest(s, s.Nodes[0], o, o.Dests[2]).Text(); !strings.Contains(text, "leads to: 20.8.1.2:443: public, so the ports are used there") {
+	if text := evidence.Dest(s, s.Nodes[0], o, o.Dests()[2]).Text(); !strings.Contains(text, "leads to: 20.8.1.2:443: public, so the ports are used there") {
 		t.Error(text)
 	}
 }

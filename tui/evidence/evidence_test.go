@@ -63,12 +63,12 @@ func TestDest(t *testing.T) {
 	s := tuitest.Sick()
 	n := s.Nodes[0]
 	o := n.Owners[0]
-	has(t, evidence.Dest(s, n, o, o.Dests[0]).Text(),
+	has(t, evidence.Dest(s, n, o, o.Dests()[0]).Text(),
 		"cat /proc/4711/cgroup", "nsenter -t 4711 -n ss -tnap dst 20.60.1.9:443\n", "grep -cwF 20.60.1.9:443",
 		"counts: yes", "44 SYNs without an answer", "4.9 opened · 0.1 closed · 38 failed")
-	has(t, evidence.Dest(s, n, o, o.Dests[3]).Text(), "ss -tnap dst '[2603:1020:201:10::10f]:443'", "crictl inspect")
-	has(t, evidence.Dest(s, n, o, o.Dests[4]).Text(), "ss -unap dst 8.8.8.8:53")
-	has(t, evidence.Dest(s, n, o, o.Dests[1]).Text(), "counts: no: private")
+	has(t, evidence.Dest(s, n, o, o.Dests()[3]).Text(), "ss -tnap dst '[2603:1020:201:10::10f]:443'", "crictl inspect")
+	has(t, evidence.Dest(s, n, o, o.Dests()[4]).Text(), "ss -unap dst 8.8.8.8:53")
+	has(t, evidence.Dest(s, n, o, o.Dests()[1]).Text(), "counts: no: private")
 }
 
 func TestLocalHasNoCluster(t *testing.T) {
@@ -76,7 +76,7 @@ func TestLocalHasNoCluster(t *testing.T) {
 	s := tuitest.Sick()
 	s.Cluster = session.Cluster{Context: "local", Source: "local"}
 	n := s.Nodes[0]
-	for _, text := range []string{evidence.Node(s, n).Text(), evidence.Owner(s, n, n.Owners[0]).Text(), evidence.Dest(s, n, n.Owners[0], n.Owners[0].Dests[0]).Text()} {
+	for _, text := range []string{evidence.Node(s, n).Text(), evidence.Owner(s, n, n.Owners[0]).Text(), evidence.Dest(s, n, n.Owners[0], n.Owners[0].Dests()[0]).Text()} {
 		if strings.Contains(text, "kubectl") {
 			t.Errorf("kubectl on a host without a cluster:\n%s", text)
 		}
@@ -88,13 +88,13 @@ func TestWhatTheCollectorSees(t *testing.T) {
 	s := tuitest.Sick()
 	n := s.Node(tuitest.SeenNode)
 	o := n.Owners[0]
-	has(t, evidence.Dest(s, n, o, o.Dests[0]).Text(),
+	has(t, evidence.Dest(s, n, o, o.Dests()[0]).Text(),
 		"failures: 0.4 refused · 0.9 timed out · 0 without a local port, a second", "resets: 0.25 connections a second ended by one; RST segments: 0.6 received · 0.05 sent",
 		"sent again: 3.1 SYNs · 12 other segments a second", "collector: eBPF", "counting: every open and close, as it happens", "cpu: 3.2 ms of processor time a second",
 		"lives: half of the connections that ended lived under 8 ms; 9 of 10 under 64 ms; of 12,345 since 12:01:02Z")
-	has(t, evidence.Dest(s, n, o, o.Dests[1]).Text(), "failures: 0 refused", "lives: no connection has ended since 12:01:02Z")
-	has(t, evidence.Dest(s, n, o, o.Dests[2]).Text(), "lived 69 min or longer; 9 of 10 69 min or longer; of 7 since")
-	if text := evidence.Dest(s, n, o, o.Dests[3]).Text(); strings.Contains(text, "lives:") || strings.Contains(text, "failures:") {
+	has(t, evidence.Dest(s, n, o, o.Dests()[1]).Text(), "failures: 0 refused", "lives: no connection has ended since 12:01:02Z")
+	has(t, evidence.Dest(s, n, o, o.Dests()[2]).Text(), "lived 69 min or longer; 9 of 10 69 min or longer; of 7 since")
+	if text := evidence.Dest(s, n, o, o.Dests()[3]).Text(); strings.Contains(text, "lives:") || strings.Contains(text, "failures:") {
 		t.Errorf("UDP has no connections:\n%s", text)
 	}
 	for _, text := range []string{evidence.Owner(s, n, o).Text(), evidence.Node(s, n).Text()} {
@@ -105,7 +105,7 @@ func TestWhatTheCollectorSees(t *testing.T) {
 	has(t, evidence.Node(s, n).Text(), "a second: not known yet", "endings: not known yet")
 
 	blind := s.Nodes[0]
-	for _, text := range []string{evidence.Node(s, blind).Text(), evidence.Owner(s, blind, blind.Owners[0]).Text(), evidence.Dest(s, blind, blind.Owners[0], blind.Owners[0].Dests[0]).Text()} {
+	for _, text := range []string{evidence.Node(s, blind).Text(), evidence.Owner(s, blind, blind.Owners[0]).Text(), evidence.Dest(s, blind, blind.Owners[0], blind.Owners[0].Dests()[0]).Text()} {
 		has(t, text, "endings: resets, causes of failures, segments sent again: not seen by inet_diag", "lives: not seen by inet_diag", "a connection that came and went in between is missed")
 	}
 	blind.Collector = "tcptracer"

@@ -42,7 +42,7 @@ func watched(s *session.Snapshot) *session.Snapshot {
 		for _, o := range n.Owners {
 			o.Node = n.Name
 			counts(&o.Counts)
-			for _, d := range o.Dests {
+			for _, d := range o.Dests() {
 				d.Levels = &session.Levels{Open: at(float64(d.Open())), Opens: at(d.OpensPerSecond), Fails: at(d.FailedPerSecond)}
 			}
 		}

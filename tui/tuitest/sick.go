@@ -119,7 +119,7 @@ func mute(n *session.Node) {
 	n.Silent = nil
 	for _, o := range n.Owners {
 		o.Silent = nil
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			d.Silent = nil
 		}
 	}

@@ -145,7 +145,7 @@ func Owner(node, namespace, name string, workload session.Workload, loads ...Loa
 		if len(d.Endpoints) > 0 {
 			d.Class = snat.Class{Eligible: true}
 		}
-		o.Dests = append(o.Dests, d)
+		o.Listed = append(o.Listed, d)
 		o.All += d.Open() + d.SynSent
 		if !d.Eligible {
 			continue
@@ -188,7 +188,7 @@ func hush(n *session.Node) {
 	n.Silent = &session.Silence{}
 	for _, o := range n.Owners {
 		o.Silent = &session.Silence{}
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if d.Protocol != snat.TCP {
 				continue
 			}
@@ -270,7 +270,7 @@ func Node(name, ip string, budget int, owners ...*session.Owner) *session.Node {
 		n.ClosesPerSecond += o.ClosesPerSecond
 		n.FailedPerSecond += o.FailedPerSecond
 		finer(&n.Counts, o.Trouble, o.Lives)
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if d.Eligible && d.Protocol == snat.TCP {
 				byDest[d.Dest] = byDest[d.Dest].Add(snat.Load{Open: d.Open(), Attempting: d.SynSent, Cooling: d.Cooling})
 			}

@@ -179,7 +179,7 @@ type flows struct {
 func sums(n *session.Node) map[snat.Dest]flows {
 	out := map[snat.Dest]flows{}
 	for _, o := range n.Owners {
-		for _, d := range o.Dests {
+		for _, d := range o.Dests() {
 			if !d.Eligible {
 				continue
 			}

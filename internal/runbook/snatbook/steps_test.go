@@ -27,8 +27,8 @@ func sick() *session.Snapshot {
 		return &session.Dest{Dest: hot, Class: snat.Class{Eligible: true}, Established: open, SynSent: trying}
 	}
 	budget := snat.Budget{Ports: 128, Source: snat.BudgetTable}
-	leak := &session.Owner{Namespace: "shop", Name: "checkout-x", Counts: counts(120, 12, 0), Dests: []*session.Dest{dest(120, 12)}}
-	honest := &session.Owner{Namespace: "shop", Name: "cart-y", Counts: counts(8, 0, 0), Dests: []*session.Dest{dest(8, 0)}}
+	leak := &session.Owner{Namespace: "shop", Name: "checkout-x", Counts: counts(120, 12, 0), Listed: []*session.Dest{dest(120, 12)}}
+	honest := &session.Owner{Namespace: "shop", Name: "cart-y", Counts: counts(8, 0, 0), Listed: []*session.Dest{dest(8, 0)}}
 	return &session.Snapshot{Time: now, Nodes: []*session.Node{
 		{Name: "a", InternalIP: "10.224.0.5", OS: "linux", Ready: true, State: session.StateStreaming, LastTick: now, Budget: budget, Verdict: snat.Exhausted,
 			Counts: counts(128, 12, 0), Full: []snat.Dest{hot}, Owners: []*session.Owner{leak, honest}},

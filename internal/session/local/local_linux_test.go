@@ -97,7 +97,7 @@ func wait(t *testing.T, s *session.Session, what string, wanted func(*session.Sn
 func find(pic *session.Snapshot, addr *net.TCPAddr) (*session.Owner, *session.Dest) {
 	for _, n := range pic.Nodes {
 		for _, o := range n.Owners {
-			for _, d := range o.Dests {
+			for _, d := range o.Dests() {
 				if int(d.Port) == addr.Port && d.IP == addr.AddrPort().Addr().Unmap() {
 					return o, d
 				}

@@ -130,7 +130,7 @@ func shown(pic *session.Snapshot) map[string]any {
 			name := n.Name + " " + string(o.Key)
 			out[name] = fmt.Sprint(o.Title(), o.Workload, o.Ports, o.Open, o.Trying, o.Cooling)
 			out[name+" rates"] = fmt.Sprintf("%.2f %.2f", o.OpensPerSecond, o.ClosesPerSecond)
-			for _, d := range o.Dests {
+			for _, d := range o.Dests() {
 				out[name+" "+d.Dest.String()] = fmt.Sprint(d.Established, d.Closing, d.SynSent, d.TimeWait, d.Cooling, d.Eligible, d.Processes, d.Detailed)
 			}
 		}

@@ -22,7 +22,7 @@ func TestRecordingFromBeforeEvents(t *testing.T) {
 	if n == nil || n.Collector != "diag" || len(n.Owners) != 1 || n.Open == 0 || !n.Counting() {
 		t.Fatalf("%+v", n)
 	}
-	if d := n.Owners[0].Dests[0]; d.Trouble != nil || d.Lives != nil || d.OpensPerSecond == 0 {
+	if d := n.Owners[0].Dests()[0]; d.Trouble != nil || d.Lives != nil || d.OpensPerSecond == 0 {
 		t.Errorf("%+v", d)
 	}
 	if n.Trouble != nil || n.Lives != nil || len(n.Handovers) != 0 || len(n.Tracked) != 0 || n.ProbeCPU != 0 {
@@ -48,7 +48,7 @@ func TestEventsArePlayed(t *testing.T) {
 		if len(n.Handovers) != 1 || n.Handovers[0].To != "ebpf" || n.Handovers[0].Reason != "netlink: no buffer space" {
 			t.Errorf("%s: %+v", name, n.Handovers)
 		}
-		d := n.Owners[0].Dests[0]
+		d := n.Owners[0].Dests()[0]
 		if d.Trouble == nil || d.Trouble.NoPort == 0 || d.Lives.Ended() != 3 || n.ProbeCPU == 0 {
 			t.Errorf("%s: %+v %v, %g ms", name, d.Trouble, d.Lives, n.ProbeCPU)
 		}
