@@ -21,7 +21,10 @@ import (
 // memory, kubelets evict (by default below 100 MiB, on AKS 750 MiB or less). A
 // tenth of the time in which everything stands still for want of memory is
 // thrashing. The node's own look lasts a second: it counts only where what
-// waits for a processor, on average over ten seconds, says so too.
+// waits for a processor, on average over ten seconds, says so too. What the
+// cluster measured is an average of half a minute or so that may be over, and
+// counts the neighbours of a node that shares its machine (kind): it counts unless
+// the node itself says that it uses less than half of that.
 const (
 	busyShare     = 0.90
 	memoryShare   = 0.95
@@ -185,13 +188,19 @@ func (p *pressed) used() []string {
 	}
 	var bad []string
 	cores, memory := p.node.Status.Capacity.Cpu().AsApproximateFloat64(), float64(p.node.Status.Capacity.Memory().Value())
-	if c := p.usage.Cores; c != nil && cores > 0 && *c/cores >= busyShare {
+	if c := p.usage.Cores; c != nil && cores > 0 && *c/cores >= busyShare && !p.idles() {
 		bad = append(bad, fmt.Sprintf("%s of its processors are in use", percent(*c/cores)))
 	}
 	if m := p.usage.Memory; m != nil && memory > 0 && float64(*m)/memory >= memoryShare {
 		bad = append(bad, fmt.Sprintf("%s of its memory is in use", percent(float64(*m)/memory)))
 	}
 	return bad
+}
+
+// idles reports whether the node says that it uses few of its processors.
+func (p *pressed) idles() bool {
+	l := p.load
+	return l != nil && l.Busy != nil && l.Cores > 0 && *l.Busy/l.Cores < busyShare/2
 }
 
 // loaded is what the node says of itself.

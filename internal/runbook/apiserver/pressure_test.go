@@ -48,7 +48,15 @@ func TestPressure(t *testing.T) {
 		{"the metrics API", func(a *api) {
 			a.json("/api/v1/nodes/node1", conditions("False"))
 			a.json(topNode, usage("1900m", "1Gi"))
-		}, loadSection(0.5, 2, 1), step.Problem, []string{"95 % of its processors"}},
+		}, loadSection(1.5, 2, 1), step.Problem, []string{"95 % of its processors"}},
+		{"the metrics API without the node", func(a *api) {
+			a.json("/api/v1/nodes/node1", conditions("False"))
+			a.json(topNode, usage("1900m", "1Gi"))
+		}, nil, step.Problem, []string{"95 % of its processors"}},
+		{"the metrics API against the node", func(a *api) {
+			a.json("/api/v1/nodes/node1", conditions("False"))
+			a.json(topNode, usage("1900m", "1Gi"))
+		}, loadSection(0.5, 2, 95), step.OK, []string{"uses 0.50 of 2.00 cores"}},
 		{"the kubelet's summary", func(a *api) {
 			a.json("/api/v1/nodes/node1", conditions("False"))
 			a.on(topNode, status(http.StatusServiceUnavailable, "ServiceUnavailable", "the server is currently unable to handle the request"))
