@@ -48,7 +48,9 @@ type options struct {
 	pods                          []string
 	allowEphemeral                bool
 	logFile, outDir               string
-	noColor, redact               bool
+	noColor, ascii, redact        bool
+	// asciiChosen means that ascii was set by somebody.
+	asciiChosen bool
 
 	log io.Closer
 	// redactor is there when names and addresses are not to be told.
@@ -83,6 +85,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.redact, "redact", false, "replace names and addresses by pseudonyms, on the screen and in every file")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
 	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")
+	fs.BoolVar(&o.ascii, "ascii", false, "draw with ASCII alone (default: where the locale or the terminal has nothing else)")
 }
 
 // complete checks the shared flags and opens the log.

@@ -67,7 +67,7 @@ func (o *options) pictureWriter(f reportFlags) func(*session.Snapshot, *report.R
 				still.Pod = filter.Namespace + "/" + filter.Pod
 			}
 		}
-		screen, err := app.Draw(pic, app.Options{NoColor: o.noColor}, still)
+		screen, err := app.Draw(pic, app.Options{NoColor: o.noColor, ASCII: o.ascii}, still)
 		if err != nil {
 			return cannotTell(err)
 		}

@@ -17,7 +17,7 @@ const replayKeys = `  space            pause, and go on
   ← →              10 seconds back or on
   shift or ctrl ← →  a minute back or on
   home end         the beginning and the end
-  - + or [ ]       slower and faster, ¼× to 60×
+  - + or [ ]       slower and faster, 0.25× to 60×
   .                one tick`
 
 func newReplay(o *options) *cobra.Command {

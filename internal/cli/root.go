@@ -96,6 +96,7 @@ changes nothing else in a cluster.`,
 			if err := o.checkRedact(cmd); err != nil {
 				return err
 			}
+			o.asciiChosen = cmd.Flags().Changed("ascii")
 			return o.complete()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return runCluster(cmd.Context(), o) },

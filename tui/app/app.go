@@ -10,6 +10,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/books"
@@ -31,11 +32,12 @@ type Options struct {
 	Now func() time.Time
 	// Keys are the bindings; nil is keys.Default().
 	Keys *keys.Map
-	// Theme makes the looks for a dark or a light background; nil is
-	// theme.New.
-	Theme func(dark, noColor bool) *theme.Theme
+	// Theme makes the looks for a terminal; nil is theme.For.
+	Theme func(theme.Terminal) *theme.Theme
 	// NoColor leaves out every colour.
 	NoColor bool
+	// ASCII draws with ASCII alone.
+	ASCII bool
 	// SaveTicket stores what is on the screen as a ticket and says where. It
 	// runs outside of the UI's own goroutine. When nil, the key says that it is
 	// not available.
@@ -80,8 +82,8 @@ type Model struct {
 	keys *keys.Map
 
 	theme *theme.Theme
-	// light means that the terminal's background is.
-	light bool
+	// terminal is what the theme was chosen by.
+	terminal theme.Terminal
 
 	nodes *nodes.Page
 	pods  *pods.Page
@@ -142,11 +144,15 @@ func New(view session.View, opts Options) *Model {
 		opts.Keys = keys.Default()
 	}
 	if opts.Theme == nil {
-		opts.Theme = theme.New
+		opts.Theme = theme.For
 	}
-	th := opts.Theme(true, opts.NoColor)
+	var terminal theme.Terminal
+	if opts.NoColor {
+		terminal.Colours = theme.None
+	}
+	th := opts.Theme(terminal)
 	m := &Model{
-		view: view, opts: opts, keys: opts.Keys, theme: th,
+		view: view, opts: opts, keys: opts.Keys, theme: th, terminal: terminal,
 		nodes:  nodes.New(opts.Keys, th, opts.Hint),
 		pods:   pods.New(opts.Keys, th),
 		dests:  dests.New(opts.Keys, th),
@@ -202,8 +208,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
-		m.light = !msg.IsDark()
-		m.setTheme(m.opts.Theme(msg.IsDark(), m.opts.NoColor))
+		m.setTerminal(theme.Terminal{Light: !msg.IsDark(), Colours: m.terminal.Colours})
+	case tea.ColorProfileMsg:
+		m.setTerminal(theme.Terminal{Light: m.terminal.Light, Colours: m.colours(msg.Profile)})
 	case changedMsg:
 		m.look()
 		m.ended = m.ended || msg.ended
@@ -260,7 +267,22 @@ func (m *Model) pages() []page.Page {
 	return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof, m.books}
 }
 
-func (m *Model) setTheme(th *theme.Theme) {
+// colours is how many colours to use where a terminal has those of a profile.
+func (m *Model) colours(p colorprofile.Profile) theme.Colours {
+	switch {
+	case m.opts.NoColor, p < colorprofile.ANSI:
+		return theme.None
+	case p == colorprofile.ANSI:
+		return theme.Sixteen
+	default:
+		return theme.Many
+	}
+}
+
+// setTerminal chooses the theme for a terminal.
+func (m *Model) setTerminal(t theme.Terminal) {
+	m.terminal = t
+	th := m.opts.Theme(t)
 	m.theme = th
 	for _, p := range m.pages() {
 		p.SetTheme(th)

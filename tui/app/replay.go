@@ -186,14 +186,7 @@ func clock(d time.Duration) string {
 
 // times writes a speed.
 func times(speed float64) string {
-	switch speed {
-	case 0.25:
-		return "¼×"
-	case 0.5:
-		return "½×"
-	default:
-		return fmt.Sprintf("%g×", speed)
-	}
+	return fmt.Sprintf("%g×", speed)
 }
 
 // replayGroup are the keys of a replay, for the help.

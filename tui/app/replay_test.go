@@ -93,7 +93,7 @@ func TestTape(t *testing.T) {
 	d.at.Seeking = true
 	wants(t, m, "seeking 2:00")
 	d.at.Seeking, d.at.Ended, d.at.At, d.at.Speed = false, true, d.at.End, 0.25
-	wants(t, m, "the end 10:00 of 10:00  ¼×")
+	wants(t, m, "the end 10:00 of 10:00  0.25×")
 	d.at.End = d.at.Begin.Add(3*time.Hour + 4*time.Second)
 	wants(t, m, "of 3:00:04")
 	press(m, "?")

@@ -7,6 +7,7 @@ import (
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/page"
+	"github.com/snattop/snattop/tui/theme"
 )
 
 // Still is a page to be drawn without a terminal.
@@ -15,6 +16,8 @@ type Still struct {
 	Width, Height int
 	// Light is the theme for a light background, where there are colours.
 	Light bool
+	// Colours are how many it may use.
+	Colours theme.Colours
 	// Page is one of StillPages; empty is the one that Node and Pod lead to.
 	Page string
 	// Node and Pod ("namespace/name") are what the page is about; empty are the
@@ -33,8 +36,10 @@ func StillPages() []string { return []string{"nodes", "pods", "connections", "ca
 func Draw(s *session.Snapshot, opts Options, still Still) (string, error) {
 	opts.Now = func() time.Time { return s.Time }
 	m := New(stillView{s}, opts)
-	m.light = still.Light
-	m.setTheme(m.opts.Theme(!still.Light, opts.NoColor))
+	if opts.NoColor {
+		still.Colours = theme.None
+	}
+	m.setTerminal(theme.Terminal{Light: still.Light, Colours: still.Colours})
 	m.width, m.height = still.Width, still.Height
 	m.layout()
 	if still.Baseline != nil {
@@ -44,7 +49,7 @@ func Draw(s *session.Snapshot, opts Options, still Still) (string, error) {
 		return "", err
 	}
 	m.layout()
-	return m.render(), nil
+	return m.drawn(), nil
 }
 
 // aim opens the page and selects what it is about.

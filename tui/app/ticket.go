@@ -44,7 +44,7 @@ func (m *Model) saveTicket() tea.Cmd {
 		return nil
 	}
 	t := Ticket{
-		Screen: m.render(), Width: m.width, Height: m.height, Light: m.light,
+		Screen: m.drawn(), Width: m.width, Height: m.height, Light: m.terminal.Light,
 		Snap: m.pic.Snap, Now: m.pic.Now, Node: m.subject(), Crumbs: m.current().Crumbs(),
 	}
 	m.saving++

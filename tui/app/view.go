@@ -10,6 +10,7 @@ import (
 
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/snat"
+	"github.com/snattop/snattop/tui/ascii"
 	"github.com/snattop/snattop/tui/component/header"
 	"github.com/snattop/snattop/tui/component/sheet"
 	"github.com/snattop/snattop/tui/component/stepper"
@@ -25,12 +26,15 @@ const stepperLine = 1
 
 // View draws the screen.
 func (m *Model) View() tea.View {
-	v := tea.NewView(m.render())
+	v := tea.NewView(m.drawn())
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
 	v.WindowTitle = sanitize.Text(m.opts.Title)
 	if v.WindowTitle == "" {
 		v.WindowTitle = "snattop " + page.Context(m.pic.Snap)
+	}
+	if m.opts.ASCII {
+		v.WindowTitle = ascii.Screen(v.WindowTitle)
 	}
 	if m.prompt != promptNone && !m.tooSmall() {
 		_, x := m.line.View(m.theme, m.width)
@@ -107,6 +111,14 @@ func (m *Model) foot() []string {
 		return append(out, line)
 	}
 	return append(out, m.keyLine())
+}
+
+// drawn is the screen in the characters that the terminal has.
+func (m *Model) drawn() string {
+	if m.opts.ASCII {
+		return ascii.Screen(m.render())
+	}
+	return m.render()
 }
 
 // render draws the screen as text: never more lines than the terminal has,

@@ -65,7 +65,7 @@ func Rate(r float64) string {
 	case r < 9.95:
 		return strings.TrimSuffix(strconv.FormatFloat(r, 'f', 1, 64), ".0")
 	case r > 1e12:
-		return ">10¹²"
+		return ">1e12"
 	default:
 		return Count(int64(math.Round(r)))
 	}

@@ -156,7 +156,11 @@ func (p *Page) rate(id, title string, priority int, alarm bool, value func(*sess
 // gauge draws the estimate against the budget. Without a budget there is
 // nothing to draw it against.
 func (p *Page) gauge(n *session.Node, width int) string {
-	return p.verdictLook(n).Render(meter.Bar(n.Ports.Estimate, budget(n), width))
+	look, ok := p.theme.Bar(n.Verdict)
+	if !ok {
+		look = page.Counter(p.theme, float64(n.Ports.Estimate))
+	}
+	return look.Render(meter.Bar(n.Ports.Estimate, budget(n), width))
 }
 
 func (p *Page) verdictLook(n *session.Node) theme.Style {

@@ -134,7 +134,7 @@ func mark(a proof.Answer) string {
 	case proof.Same:
 		return "="
 	case proof.New:
-		return "+"
+		return "*"
 	case proof.Gone:
 		return "·"
 	case proof.CannotTell:

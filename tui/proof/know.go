@@ -99,7 +99,7 @@ func (p *Page) cautions() evidence.Section {
 func rules() evidence.Section {
 	return evidence.Section{Title: "How it is judged", Items: []evidence.Item{
 		fact("", "A difference counts beyond three standard deviations of both sides together, and beyond one connection and 5 %%."),
-		fact("", "A gauge's swing is never divided by the number of readings: they are not independent. Connections that come and go by chance are allowed their √n; for rates that is √n of the events counted."),
+		fact("", "A gauge's swing is never divided by the number of readings: they are not independent. Connections that come and go by chance are allowed the square root of their number; for rates, of the number of events counted."),
 		fact("", "More pods, nodes and destinations give chance more tries, so the sentence of the whole asks for more than a row does."),
 	}}
 }

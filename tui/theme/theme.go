@@ -59,23 +59,74 @@ type Theme struct {
 	Selected, SelectedBlurred Style
 	// Good, Warn and Bad are judgements; Notice is a message to the operator.
 	Good, Warn, Bad, Notice Style
+	// WarnBar and BadBar are Warn and Bad for what is drawn, not read: they never
+	// have a ground, which would hide a bar.
+	WarnBar, BadBar Style
 	// Rule is lines between things.
 	Rule Style
+}
+
+// Colours are how many colours a terminal has, or is to be given.
+type Colours int
+
+// The numbers of colours that make a difference.
+const (
+	// Many is more than sixteen: the themes choose their own.
+	Many Colours = iota
+	// Sixteen are those whose looks the terminal's owner has chosen.
+	Sixteen
+	// None leaves bold, faint, underlined and reversed.
+	None
+)
+
+// Terminal is what a theme is chosen by.
+type Terminal struct {
+	// Light means that the background is.
+	Light bool
+	// Colours are how many there are.
+	Colours Colours
+}
+
+// For returns the theme for a terminal.
+func For(t Terminal) *Theme {
+	switch t.Colours {
+	case None:
+		return colourless()
+	case Sixteen:
+		return sixteen()
+	case Many:
+		return many(!t.Light)
+	default:
+		return many(!t.Light)
+	}
 }
 
 // New returns the theme for a dark or a light background, without any colour
 // if so wanted.
 func New(dark, noColor bool) *Theme {
-	base := lipgloss.NewStyle()
+	t := Terminal{Light: !dark}
 	if noColor {
-		return &Theme{
-			Dim: NewStyle(base.Faint(true)), Strong: NewStyle(base.Bold(true)),
-			Brand: NewStyle(base.Bold(true)), Accent: NewStyle(base.Bold(true)), Heading: NewStyle(base.Faint(true)),
-			Selected: NewStyle(base.Reverse(true)), SelectedBlurred: NewStyle(base.Underline(true)),
-			Warn: NewStyle(base.Bold(true)), Bad: NewStyle(base.Bold(true)), Notice: NewStyle(base.Bold(true)),
-			Rule: NewStyle(base.Faint(true)),
-		}
+		t.Colours = None
 	}
+	return For(t)
+}
+
+func colourless() *Theme {
+	base := lipgloss.NewStyle()
+	return &Theme{
+		Dim: NewStyle(base.Faint(true)), Strong: NewStyle(base.Bold(true)),
+		Brand: NewStyle(base.Bold(true)), Accent: NewStyle(base.Bold(true)), Heading: NewStyle(base.Faint(true)),
+		Selected: NewStyle(base.Reverse(true)), SelectedBlurred: NewStyle(base.Underline(true)),
+		Warn: NewStyle(base.Bold(true)), Bad: NewStyle(base.Bold(true)), Notice: NewStyle(base.Bold(true)),
+		WarnBar: NewStyle(base.Bold(true)), BadBar: NewStyle(base.Bold(true)),
+		Rule: NewStyle(base.Faint(true)),
+	}
+}
+
+// many is the theme of a dark or a light background. Every text has a contrast
+// of 4.5 and more to the grounds that it may stand on.
+func many(dark bool) *Theme {
+	base := lipgloss.NewStyle()
 	pick := lipgloss.LightDark(dark)
 	fg := func(light, dark string) lipgloss.Style {
 		return base.Foreground(pick(lipgloss.Color(light), lipgloss.Color(dark)))
@@ -83,19 +134,22 @@ func New(dark, noColor bool) *Theme {
 	bg := func(light, dark string) lipgloss.Style {
 		return base.Background(pick(lipgloss.Color(light), lipgloss.Color(dark)))
 	}
+	warn, bad := NewStyle(fg("#6B4300", "#F2B84B")), NewStyle(fg("#A61B12", "#FF8080"))
 	return &Theme{
 		Text:            Style{},
-		Dim:             NewStyle(fg("#6B7280", "#8B93A1")),
+		Dim:             NewStyle(fg("#555C68", "#A3ABB8")),
 		Strong:          NewStyle(base.Bold(true)),
-		Brand:           NewStyle(fg("#0B5CAD", "#6CB6FF").Bold(true)),
-		Accent:          NewStyle(fg("#0B5CAD", "#6CB6FF")),
-		Heading:         NewStyle(fg("#6B7280", "#8B93A1")),
-		Selected:        NewStyle(bg("#D6E4F5", "#22384F")),
+		Brand:           NewStyle(fg("#0A529B", "#6CB6FF").Bold(true)),
+		Accent:          NewStyle(fg("#0A529B", "#6CB6FF")),
+		Heading:         NewStyle(fg("#555C68", "#A3ABB8")),
+		Selected:        NewStyle(bg("#D6E4F5", "#1C2F45")),
 		SelectedBlurred: NewStyle(bg("#E8ECF1", "#262B33")),
-		Good:            NewStyle(fg("#1E7B34", "#6BCB77")),
-		Warn:            NewStyle(fg("#945B00", "#F2B84B")),
-		Bad:             NewStyle(fg("#B42318", "#FF6B6B")),
-		Notice:          NewStyle(fg("#945B00", "#F2B84B").Bold(true)),
+		Good:            NewStyle(fg("#17642A", "#6BCB77")),
+		Warn:            warn,
+		Bad:             bad,
+		Notice:          NewStyle(fg("#6B4300", "#F2B84B").Bold(true)),
+		WarnBar:         warn,
+		BadBar:          bad,
 		Rule:            NewStyle(fg("#C4CAD3", "#4A5260")),
 	}
 }
@@ -107,6 +161,19 @@ func Paper(dark bool) (ink, ground color.RGBA) {
 		return color.RGBA{R: 0xd7, G: 0xdc, B: 0xe3, A: 0xff}, color.RGBA{R: 0x12, G: 0x16, B: 0x1c, A: 0xff}
 	}
 	return color.RGBA{R: 0x1f, G: 0x24, B: 0x2c, A: 0xff}, color.RGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
+}
+
+// Bar returns the look of a gauge of what has that verdict; ok is false where
+// the verdict asks for no attention.
+func (t *Theme) Bar(v snat.Verdict) (look Style, ok bool) {
+	switch v {
+	case snat.Exhausted:
+		return t.BadBar, true
+	case snat.Pressured:
+		return t.WarnBar, true
+	case snat.NotSNAT, snat.Healthy, snat.Unknown:
+	}
+	return Style{}, false
 }
 
 // Verdict returns the mark, the word and the look of a verdict. Marks differ
