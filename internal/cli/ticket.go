@@ -69,6 +69,9 @@ func ticketPage(w io.Writer, t app.Ticket, r *report.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# snattop: %s\n\n", markdown.Escape(strings.Join(t.Crumbs, " › ")))
 	fmt.Fprintf(&b, "![the screen at %s](%s)\n\n", t.Now.UTC().Format(time.RFC3339), ticketPNG)
+	if t.Table != "" {
+		b.WriteString(t.Table + "\n")
+	}
 	b.WriteString(markdown.Head("File", "What it is"))
 	for _, f := range [][2]string{
 		{ticketPNG, "the screen"}, {ticketSVG, "the screen, with text to select"}, {ticketText, "the screen as text"},

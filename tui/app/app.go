@@ -24,6 +24,7 @@ import (
 	"github.com/snattop/snattop/tui/pods"
 	"github.com/snattop/snattop/tui/proof"
 	"github.com/snattop/snattop/tui/theme"
+	"github.com/snattop/snattop/tui/turn"
 )
 
 // Options are what the UI is started with. The zero value works.
@@ -92,6 +93,12 @@ type Model struct {
 	proof *proof.Page
 	books *books.Page
 	step  step
+	// turn is the page that is seen in place of ①, ② or ③ while that is turned;
+	// turns says how, the innermost last.
+	turn  *turn.Page
+	turns []turned
+	// via is the page that ③ was opened from when that was a turned one.
+	via step
 	// book is the runbook that is gone through, beforeBook the page that it was
 	// opened from.
 	book       bookRun
@@ -159,6 +166,7 @@ func New(view session.View, opts Options) *Model {
 		cause:  cause.New(opts.Keys, th),
 		proof:  proof.New(opts.Keys, th),
 		books:  books.New(opts.Keys, th),
+		turn:   turn.New(opts.Keys, th),
 		sheet:  sheet.New(opts.Keys, th),
 		notice: notice{text: opts.Hint},
 		closed: make(chan struct{}),
@@ -200,10 +208,28 @@ func (m *Model) Init() tea.Cmd {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	m.layout()
+	if m.isTurned() {
+		cmd = join(cmd, m.turn.Work())
+	}
 	return m, cmd
 }
 
+// join is tea.Batch of two, without a batch where one is nil.
+func join(a, b tea.Cmd) tea.Cmd {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	default:
+		return tea.Batch(a, b)
+	}
+}
+
 func (m *Model) take(msg tea.Msg) tea.Cmd {
+	if cmd, ok := m.turn.Worked(msg); ok {
+		return cmd
+	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
@@ -245,6 +271,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 
 // current is the page that is seen.
 func (m *Model) current() page.Page {
+	if m.isTurned() {
+		return m.turn
+	}
 	switch m.step {
 	case stepPods:
 		return m.pods
@@ -264,7 +293,7 @@ func (m *Model) current() page.Page {
 }
 
 func (m *Model) pages() []page.Page {
-	return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof, m.books}
+	return []page.Page{m.nodes, m.pods, m.dests, m.cause, m.proof, m.books, m.turn}
 }
 
 // colours is how many colours to use where a terminal has those of a profile.

@@ -89,6 +89,10 @@ func (m *Model) askCapture(of Captured, flags string) {
 // why says why nothing of it can be captured.
 func (m *Model) captured() (of Captured, flags, why string) {
 	var owner *session.Owner
+	if m.isTurned() {
+		of.Node, owner = m.onTurned()
+		return m.capturable(of, owner, "")
+	}
 	switch m.step {
 	case stepNodes, stepCause, stepProof, stepBook:
 		of.Node = m.subject()
@@ -102,13 +106,18 @@ func (m *Model) captured() (of Captured, flags, why string) {
 			flags = fmt.Sprintf("--host %s --port %d --proto %s", d.IP, d.Port, d.Protocol)
 		}
 	}
+	return m.capturable(of, owner, flags)
+}
+
+// capturable is the pod that an owner is, else its node.
+func (m *Model) capturable(of Captured, owner *session.Owner, flags string) (Captured, string, string) {
 	switch {
 	case of.Node == "":
 		return of, "", "There is no node to capture on."
 	case owner == nil:
 	case owner.Name != "" && owner.Namespace != "":
 		of.Namespace, of.Pod = owner.Namespace, owner.Name
-	case m.step == stepPods:
+	case m.step == stepPods || m.isTurned():
 		// What belongs to no pod is captured with the rest of its node.
 		m.notice = notice{text: sanitize.Text(owner.Title()) + " is no pod: the node's packets are captured."}
 	}

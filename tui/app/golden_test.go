@@ -88,6 +88,13 @@ func TestGoldens(t *testing.T) {
 		{"cause-know", tuitest.Measured, []string{"d", "x"}},
 		{"cause-unseen", tuitest.Sick, []string{"j", "j", "d"}},
 		{"help", tuitest.Sick, []string{"?"}},
+		{"turned-workloads", tuitest.Sick, []string{"t", "t"}},
+		{"turned-dests", tuitest.Sick, []string{"t", "t", "t", "t"}},
+		{"turned-dest-pods", tuitest.Sick, []string{"t", "t", "t", "t", "enter"}},
+		{"turned-namespaces", tuitest.Sick, []string{"2", "t", "t"}},
+		{"turned-processes", tuitest.Sick, []string{"t", "t", "t", "t", "t"}},
+		{"turned-containers", seen, []string{"3", "T"}},
+		{"turned-know", tuitest.Sick, []string{"t", "t", "t", "x"}},
 		{"filter", tuitest.Sick, []string{"/", "n", "p", "2"}},
 		{"frozen-ended", ended, []string{"space"}},
 		{"empty", func() *session.Snapshot {

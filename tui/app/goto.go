@@ -102,7 +102,7 @@ func (m *Model) goTo(word string) {
 			word, format.Plural(len(s.Nodes), "node"), format.Plural(owners, "pod"))}
 		return
 	}
-	m.overlay = overlayNone
+	m.overlay, m.turns = overlayNone, nil
 	switch {
 	case t.dest != nil:
 		m.pods.Open(t.node.Name)

@@ -34,6 +34,7 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	switch {
 	case m.replayKey(msg):
+	case m.turnKey(msg):
 	case key.Matches(msg, g.Quit):
 		return tea.Quit
 	case key.Matches(msg, g.Capture):
@@ -95,6 +96,10 @@ func (m *Model) back() {
 		m.enter(m.beforeProof)
 	case m.step == stepCause:
 		m.enter(m.origin)
+	case m.isTurned():
+		m.popTurn()
+	case m.step == stepDests && m.via != stepPods:
+		m.enter(m.via)
 	case m.step > stepNodes:
 		m.goStep(m.step - 1)
 	default:

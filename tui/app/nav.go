@@ -8,6 +8,10 @@ import (
 
 // drillDown opens what is under the cursor.
 func (m *Model) drillDown() {
+	if m.isTurned() {
+		m.drillTurned()
+		return
+	}
 	switch m.step {
 	case stepNodes:
 		n := m.nodes.Selected()
@@ -54,6 +58,10 @@ func (m *Model) goStep(to step) {
 	case m.step > stepDests:
 		m.enter(m.origin)
 	}
+	if m.isTurned() && m.step < to {
+		m.turnedTo(to)
+		return
+	}
 	for m.step > to {
 		m.enter(m.step - 1)
 	}
@@ -67,11 +75,14 @@ func (m *Model) goStep(to step) {
 }
 
 func (m *Model) openNode(name string) {
+	m.untilStep(stepPods)
 	m.pods.Open(name)
 	m.enter(stepPods)
 }
 
 func (m *Model) openOwner(node string, o *session.Owner) {
+	m.untilStep(stepDests)
+	m.via = stepPods
 	m.dests.Open(node, o.Key, sanitize.Text(o.Title()))
 	m.enter(stepDests)
 }
@@ -79,6 +90,13 @@ func (m *Model) openOwner(node string, o *session.Owner) {
 // openCause asks why the node under the cursor is as it is: of the pod, where
 // the page is about pods. From the proof it goes back to what was asked before.
 func (m *Model) openCause() {
+	if m.isTurned() {
+		if m.causeOfTurned() {
+			m.origin = m.step
+			m.enter(stepCause)
+		}
+		return
+	}
 	switch m.step {
 	case stepNodes:
 		n := m.nodes.Selected()
@@ -143,6 +161,12 @@ func (m *Model) setBaseline() {
 // for no longer.
 func (m *Model) enter(to step) {
 	m.step = to
+	if to <= stepDests {
+		m.untilStep(to + 1)
+	}
+	if m.isTurned() {
+		m.showTurn()
+	}
 	var node string
 	var owner session.Key
 	switch to {

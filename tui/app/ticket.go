@@ -27,6 +27,8 @@ type Ticket struct {
 	Node string
 	// Crumbs is the way to the page.
 	Crumbs []string
+	// Table is what the page adds up, as Markdown; "" where it adds up nothing.
+	Table string
 }
 
 // ticketMsg is the answer to a wish for a ticket.
@@ -46,6 +48,9 @@ func (m *Model) saveTicket() tea.Cmd {
 	t := Ticket{
 		Screen: m.drawn(), Width: m.width, Height: m.height, Light: m.terminal.Light,
 		Snap: m.pic.Snap, Now: m.pic.Now, Node: m.subject(), Crumbs: m.current().Crumbs(),
+	}
+	if m.isTurned() {
+		t.Table = m.turn.Markdown()
 	}
 	m.saving++
 	number := m.saving
@@ -69,6 +74,10 @@ func (m *Model) ticketSaved(msg ticketMsg) {
 
 // subject is the node that the page is about, or the cursor is on.
 func (m *Model) subject() string {
+	if m.isTurned() {
+		node, _ := m.onTurned()
+		return node
+	}
 	switch m.step {
 	case stepPods:
 		return m.pods.NodeName()
@@ -107,6 +116,8 @@ func (m *Model) copy() tea.Cmd {
 	switch {
 	case text != "" && m.step == stepProof:
 		return m.copyText(text, m.away("S, or snattop compare -o markdown."))
+	case text != "" && m.isTurned():
+		return m.copyText(text, m.away("S, or snattop report -o json."))
 	case text != "":
 		return m.copyText(text, "")
 	case m.step > stepDests || len(m.pic.Snap.Nodes) == 0:
@@ -187,7 +198,7 @@ func (m *Model) copyKey() key.Binding {
 		what = "copy what is chosen"
 	case m.step == stepBook:
 		what = "copy the command"
-	case m.step == stepDests && m.current().Copy() != "":
+	case m.step == stepDests && !m.isTurned() && m.dests.Copy() != "":
 		what = "copy the process"
 	}
 	b.SetHelp(b.Help().Key, what)

@@ -388,7 +388,7 @@ func (p *Page) ShortHelp() []key.Binding {
 func (p *Page) FullHelp() [][]key.Binding {
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane},
+		{p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane, t.Turn, t.TurnBack},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}

@@ -37,6 +37,8 @@ type Move struct {
 // Table keys order rows and change panes.
 type Table struct {
 	SortLeft, SortRight, Reverse, NextPane key.Binding
+	// Turn and TurnBack go through what the rows are.
+	Turn, TurnBack key.Binding
 }
 
 // Prompt keys work while text is being typed.
@@ -100,6 +102,8 @@ func Default() *Map {
 			SortRight: bind(">", "sort column right", ">"),
 			Reverse:   bind("r", "reverse", "r"),
 			NextPane:  bind("tab", "next pane", "tab"),
+			Turn:      bind("t", "turn the table", "t"),
+			TurnBack:  bind("T", "turn it back", "T", "shift+t"),
 		},
 		Prompt: Prompt{
 			Accept: bind("enter", "accept", "enter"),

@@ -265,7 +265,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	open.SetHelp(open.Help().Key, "its connections")
 	m, t := p.keys.Move, p.keys.Table
 	return [][]key.Binding{
-		{open, p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible},
+		{open, p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.Turn, t.TurnBack},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}
