@@ -33,12 +33,12 @@ var twins = map[rune]byte{
 	// Lines and signs.
 	'─': '-', '━': '=', '│': '|', '·': '|', '›': '>', '→': '>', '←': '<', '↑': '^', '…': '*', '⏎': '/',
 	// Quotation marks of what others wrote, and bytes that are no text.
-	'\ufffd': foreign,
+	'\ufffd': '?',
 	'“':      '"', '”': '"', '‘': '\'', '’': '\'',
 }
 
 // foreign stands for each cell of a character that is not ours.
-const foreign = '?'
+const foreign = "?"
 
 // Screen spells a drawn screen in ASCII. Every line keeps its width, and the
 // sequences that style it stay as they are.
@@ -46,25 +46,33 @@ func Screen(s string) string {
 	if plain(s) {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
+	out := make([]byte, 0, len(s))
 	var state byte
 	for s != "" {
 		seq, width, n, next := ansi.DecodeSequence(s, state, nil)
 		state, s = next, s[n:]
 		if plain(seq) {
-			b.WriteString(seq)
+			out = append(out, seq...)
 			continue
 		}
-		if r, _ := utf8.DecodeRuneInString(seq); width == 1 && twins[r] != 0 {
-			b.WriteByte(twins[r])
-			continue
-		}
-		for range width {
-			b.WriteByte(foreign)
+		r, _ := utf8.DecodeRuneInString(seq)
+		twin := twins[r]
+		switch {
+		case width != 1 || twin == 0:
+			out = append(out, strings.Repeat(foreign, width)...)
+		case r == '→' && len(out) > 0 && out[len(out)-1] == ' ':
+			// An arrow takes the space beside it for its shaft: "≥ 996 → ~100"
+			// is "> 996-> ~100", where a bound is told from an arrow.
+			out[len(out)-1] = '-'
+			out = append(out, twin)
+		case r == '←' && strings.HasPrefix(s, " "):
+			out = append(out, twin, '-')
+			s = s[1:]
+		default:
+			out = append(out, twin)
 		}
 	}
-	return b.String()
+	return string(out)
 }
 
 // Has reports whether a character has one of ASCII to stand for it.

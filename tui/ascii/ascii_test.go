@@ -24,6 +24,8 @@ func TestScreen(t *testing.T) {
 		"▌node-1  ███▉ ≥ 987  –  ▁▄█": ">node-1  ###> > 987  -  _-#",
 		"\x1b[31m▲ exhausted\x1b[m":   "\x1b[31m^ exhausted\x1b[m",
 		"❶ Node ── ② Pod":             "> Node -- 2 Pod",
+		"≥ 996 → ~100, x ← y, ← →":    "> 996-> ~100, x <-y, <->",
+		"→a\x1b[m →b":                 ">a\x1b[m->b",
 		// Names of others: as wide as they were.
 		"支払い/checkout":               "??????/checkout",
 		"cafe\u0301 é e\u0301":       "cafe ? e",

@@ -16,17 +16,16 @@ func sixteen() *Theme {
 	label := func(ink, ground string) lipgloss.Style {
 		return base.Foreground(lipgloss.Color(ink)).Background(lipgloss.Color(ground))
 	}
-	const black, red, blue, brightYellow, white = "0", "1", "4", "11", "15"
+	const black, red, blue, brightRed, brightYellow, white = "0", "1", "4", "9", "11", "15"
 	return &Theme{
 		Strong:          NewStyle(base.Bold(true)),
-		Brand:           NewStyle(label(white, blue).Bold(true)),
+		Brand:           NewStyle(base.Bold(true).Reverse(true)),
 		Accent:          NewStyle(base.Bold(true)),
-		Heading:         NewStyle(base.Underline(true)),
-		Selected:        NewStyle(base.Reverse(true)),
+		Selected:        NewStyle(label(white, blue)),
 		SelectedBlurred: NewStyle(base.Underline(true)),
 		Warn:            NewStyle(label(black, brightYellow)),
 		Bad:             NewStyle(label(white, red).Bold(true)),
 		Notice:          NewStyle(base.Bold(true)),
-		BadBar:          NewStyle(base.Foreground(lipgloss.Color(red))),
+		BadBar:          NewStyle(base.Foreground(lipgloss.Color(brightRed))),
 	}
 }
