@@ -16,6 +16,7 @@ import (
 	"github.com/snattop/snattop/tui/books"
 	"github.com/snattop/snattop/tui/cause"
 	"github.com/snattop/snattop/tui/component/input"
+	"github.com/snattop/snattop/tui/component/palette"
 	"github.com/snattop/snattop/tui/component/sheet"
 	"github.com/snattop/snattop/tui/dests"
 	"github.com/snattop/snattop/tui/keys"
@@ -99,6 +100,8 @@ type Model struct {
 	turns []turned
 	// via is the page that ③ was opened from when that was a turned one.
 	via step
+	// clickedRow is the row that was clicked last.
+	clickedRow clickedRow
 	// book is the runbook that is gone through, beforeBook the page that it was
 	// opened from.
 	book       bookRun
@@ -118,6 +121,7 @@ type Model struct {
 	line    input.Model
 	overlay overlayKind
 	sheet   *sheet.Model
+	palette *palette.Model
 
 	// silent means that captions are not wanted.
 	silent bool
@@ -160,16 +164,17 @@ func New(view session.View, opts Options) *Model {
 	th := opts.Theme(terminal)
 	m := &Model{
 		view: view, opts: opts, keys: opts.Keys, theme: th, terminal: terminal,
-		nodes:  nodes.New(opts.Keys, th, opts.Hint),
-		pods:   pods.New(opts.Keys, th),
-		dests:  dests.New(opts.Keys, th),
-		cause:  cause.New(opts.Keys, th),
-		proof:  proof.New(opts.Keys, th),
-		books:  books.New(opts.Keys, th),
-		turn:   turn.New(opts.Keys, th),
-		sheet:  sheet.New(opts.Keys, th),
-		notice: notice{text: opts.Hint},
-		closed: make(chan struct{}),
+		nodes:   nodes.New(opts.Keys, th, opts.Hint),
+		pods:    pods.New(opts.Keys, th),
+		dests:   dests.New(opts.Keys, th),
+		cause:   cause.New(opts.Keys, th),
+		proof:   proof.New(opts.Keys, th),
+		books:   books.New(opts.Keys, th),
+		turn:    turn.New(opts.Keys, th),
+		sheet:   sheet.New(opts.Keys, th),
+		palette: palette.New(opts.Keys, th, nil),
+		notice:  notice{text: opts.Hint},
+		closed:  make(chan struct{}),
 	}
 	m.look()
 	return m
@@ -317,4 +322,5 @@ func (m *Model) setTerminal(t theme.Terminal) {
 		p.SetTheme(th)
 	}
 	m.sheet.SetTheme(th)
+	m.palette.SetTheme(th)
 }

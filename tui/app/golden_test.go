@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -45,8 +46,8 @@ func keyMsg(k string) tea.KeyPressMsg {
 		}
 		return msg
 	}
-	if k == "ctrl+c" {
-		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	if letter, ok := strings.CutPrefix(k, "ctrl+"); ok {
+		return tea.KeyPressMsg{Code: rune(letter[0]), Mod: tea.ModCtrl}
 	}
 	return tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
 }
@@ -88,6 +89,7 @@ func TestGoldens(t *testing.T) {
 		{"cause-know", tuitest.Measured, []string{"d", "x"}},
 		{"cause-unseen", tuitest.Sick, []string{"j", "j", "d"}},
 		{"help", tuitest.Sick, []string{"?"}},
+		{"palette", tuitest.Sick, []string{"2", "ctrl+p", "o", "down"}},
 		{"turned-workloads", tuitest.Sick, []string{"t", "t"}},
 		{"turned-dests", tuitest.Sick, []string{"t", "t", "t", "t"}},
 		{"turned-dest-pods", tuitest.Sick, []string{"t", "t", "t", "t", "enter"}},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/format"
 )
@@ -86,22 +88,40 @@ func find(s *session.Snapshot, word string) (found target, others int, ok bool) 
 	return target{}, 0, false
 }
 
-// goTo jumps to what a word means, or says what was searched.
-func (m *Model) goTo(word string) {
+// goTo jumps to what a word means, runs the command that is called so, or says
+// what was searched. A command's whole name comes before places, the beginning
+// of one after them.
+func (m *Model) goTo(word string) tea.Cmd {
 	if strings.TrimSpace(word) == "" {
-		return
+		return nil
+	}
+	if cmd, ok := m.runNamed(word, false); ok {
+		return cmd
 	}
 	s := m.pic.Snap
 	t, others, ok := find(s, word)
 	if !ok {
+		if cmd, ok := m.runNamed(word, true); ok {
+			return cmd
+		}
 		owners := 0
 		for _, n := range s.Nodes {
 			owners += len(n.Owners)
 		}
 		m.notice = notice{bad: true, text: fmt.Sprintf("%q is nowhere: searched %s by name and IP, %s with connections by name, namespace/name and IP, and their destinations.",
 			word, format.Plural(len(s.Nodes), "node"), format.Plural(owners, "pod"))}
-		return
+		return nil
 	}
+	m.visitPlace(t)
+	if others > 0 {
+		m.notice = notice{text: fmt.Sprintf("%q fits %s; this is the worst of them.", word, format.Plural(others+1, "place"))}
+	}
+	return nil
+}
+
+// visitPlace shows a place: a node or a pod in its table, a destination under
+// the cursor.
+func (m *Model) visitPlace(t target) {
 	m.overlay, m.turns = overlayNone, nil
 	switch {
 	case t.dest != nil:
@@ -116,7 +136,4 @@ func (m *Model) goTo(word string) {
 		m.enter(stepNodes)
 	}
 	m.nodes.Select(t.node.Name)
-	if others > 0 {
-		m.notice = notice{text: fmt.Sprintf("%q fits %s; this is the worst of them.", word, format.Plural(others+1, "place"))}
-	}
 }

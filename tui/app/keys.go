@@ -7,8 +7,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/snattop/snattop/internal/sanitize"
-	"github.com/snattop/snattop/tui/component"
-	"github.com/snattop/snattop/tui/component/stepper"
 	"github.com/snattop/snattop/tui/format"
 )
 
@@ -55,6 +53,8 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 		return m.saveTicket()
 	case key.Matches(msg, g.GoTo):
 		m.ask(promptGoTo, "")
+	case key.Matches(msg, g.Palette):
+		m.openPalette()
 	case key.Matches(msg, g.Nodes):
 		m.goStep(stepNodes)
 	case key.Matches(msg, g.Pods):
@@ -105,32 +105,6 @@ func (m *Model) back() {
 	default:
 		m.notice = notice{text: "This is the first page; q quits."}
 	}
-}
-
-// mouse hands a click or a turn of the wheel to what is under the pointer.
-func (m *Model) mouse(msg tea.Msg) tea.Cmd {
-	top, height := m.bodyAt()
-	var at tea.Mouse
-	if mm, ok := msg.(tea.MouseMsg); ok {
-		at = mm.Mouse()
-	}
-	click, clicked := msg.(tea.MouseClickMsg)
-	switch {
-	case m.tooSmall():
-	case at.Y == stepperLine && clicked && click.Button == tea.MouseLeft:
-		if s := stepper.Hit(at.X); s >= 0 {
-			m.goStep(step(s))
-		}
-	case at.Y < top || at.Y >= top+height:
-	case m.overlay != overlayNone:
-		return m.sheet.Update(component.Shift(msg, 0, top))
-	default:
-		if clicked {
-			m.notice = notice{}
-		}
-		return m.current().Update(component.Shift(msg, 0, top))
-	}
-	return nil
 }
 
 // speak is the sentence at the foot of the page, or what is more urgent.

@@ -15,7 +15,11 @@ const (
 	overlayNone overlayKind = iota
 	overlayHelp
 	overlayKnow
+	overlayPalette
 )
+
+// Titles of groups of keys that are no commands.
+const titleMove, titleMarks = "Move", "Marks"
 
 // toggle opens an overlay, or closes it when it is the one that is open.
 func (m *Model) toggle(kind overlayKind) {
@@ -40,7 +44,7 @@ func (m *Model) writeKnow() {
 // helpGroups are the keys of the page that is seen, and those of every page.
 func (m *Model) helpGroups() []sheet.Group {
 	g := m.keys.Global
-	titles := []string{"This page", "Move", "Order"}
+	titles := []string{"This page", titleMove, "Order"}
 	var groups []sheet.Group
 	for i, bindings := range m.current().FullHelp() {
 		title := ""
@@ -51,7 +55,7 @@ func (m *Model) helpGroups() []sheet.Group {
 	}
 	groups = append(groups, m.replayGroup()...)
 	everywhere := sheet.Group{Title: "Everywhere"}
-	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Freeze, g.Know, m.copyKey())
+	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Palette, g.Freeze, g.Know, m.copyKey())
 	if m.opts.SaveTicket != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Ticket)
 	}

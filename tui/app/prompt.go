@@ -15,6 +15,7 @@ const (
 	promptFilter
 	promptGoTo
 	promptCapture
+	promptPalette
 )
 
 // ask opens a prompt in place of the line of keys.
@@ -23,7 +24,7 @@ func (m *Model) ask(kind promptKind, text string) {
 	m.line = input.Model{Label: "/ ", Hint: "enter keeps · esc clears"}
 	if kind == promptGoTo {
 		m.overlay = overlayNone
-		m.line = input.Model{Label: "go to: ", Hint: "node, its IP, pod, or address:port"}
+		m.line = input.Model{Label: "go to: ", Hint: "node, its IP, pod, address:port, or a command"}
 	}
 	m.line.Set(text)
 }
@@ -36,16 +37,24 @@ func (m *Model) typed(msg tea.KeyPressMsg) tea.Cmd {
 		if m.prompt == promptFilter {
 			m.current().SetFilter("")
 		}
+		if m.prompt == promptPalette {
+			m.closePalette()
+		}
 		m.prompt = promptNone
+		return nil
+	case m.prompt == promptPalette && key.Matches(msg, m.keys.Global.Palette):
+		m.closePalette()
 		return nil
 	case key.Matches(msg, m.keys.Prompt.Accept):
 		kind := m.prompt
 		m.prompt = promptNone
 		switch kind {
 		case promptGoTo:
-			m.goTo(m.line.Value())
+			return m.goTo(m.line.Value())
 		case promptCapture:
 			return m.startCapture(m.line.Value())
+		case promptPalette:
+			return m.chosen()
 		case promptNone, promptFilter:
 		}
 		return nil
@@ -54,6 +63,8 @@ func (m *Model) typed(msg tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case msg.Text != "":
 		return nil
+	case m.prompt == promptPalette:
+		return m.palette.Update(msg)
 	default:
 		return m.current().Update(msg)
 	}
@@ -61,8 +72,12 @@ func (m *Model) typed(msg tea.KeyPressMsg) tea.Cmd {
 
 // retyped filters as one types.
 func (m *Model) retyped() {
-	if m.prompt == promptFilter {
+	switch m.prompt {
+	case promptFilter:
 		m.current().SetFilter(m.line.Value())
+	case promptPalette:
+		m.palette.Match(m.line.Value())
+	case promptNone, promptGoTo, promptCapture:
 	}
 }
 

@@ -60,6 +60,7 @@ func (m *Model) layout() {
 	_, height := m.bodyAt()
 	m.current().SetSize(m.width, height)
 	m.sheet.SetSize(m.width, height)
+	m.palette.SetSize(m.width, height)
 }
 
 // problem is what is wrong with the source as a whole, in at most two lines.
@@ -149,26 +150,44 @@ func (m *Model) render() string {
 // runbooks beside them.
 func (m *Model) steps() string {
 	line := stepper.View(int(m.step), m.theme, m.width)
-	if m.opts.Runbooks == nil {
+	names, styled := m.otherBooks()
+	if names == "" {
 		return line
 	}
-	var others []string
-	for _, b := range []struct {
-		key  key.Binding
-		name string
-	}{{m.keys.Global.Tunnel, "tunnel"}, {m.keys.Global.APIServer, "apiserver"}, {m.keys.Global.PodNetwork, "connectivity"}} {
+	return format.Ends(strings.TrimRight(line, " "), styled, m.width)
+}
+
+// bookName is a runbook beside SNAT's, and the key that opens it.
+type bookName struct {
+	key  key.Binding
+	name string
+}
+
+func (m *Model) bookNames() []bookName {
+	g := m.keys.Global
+	return []bookName{{g.Tunnel, "tunnel"}, {g.APIServer, "apiserver"}, {g.PodNetwork, "connectivity"}}
+}
+
+// otherBooks names the runbooks beside the steps, bare and styled; "" where
+// there are none, or no room for them.
+func (m *Model) otherBooks() (bare, styled string) {
+	if m.opts.Runbooks == nil {
+		return "", ""
+	}
+	var plain, others []string
+	for _, b := range m.bookNames() {
 		look := m.theme.Dim
 		if m.step == stepBook && m.book.name == b.name {
 			look = m.theme.Strong
 		}
+		plain = append(plain, b.key.Help().Key+" "+b.name)
 		others = append(others, look.Render(b.key.Help().Key+" "+b.name))
 	}
-	right := strings.Join(others, "  ") + " "
-	steps := strings.TrimRight(line, " ")
-	if ansi.StringWidth(steps)+ansi.StringWidth(right)+2 > m.width {
-		return line
+	bare = strings.Join(plain, "  ") + " "
+	if stepper.Width()+ansi.StringWidth(bare)+2 > m.width {
+		return "", ""
 	}
-	return format.Ends(steps, right, m.width)
+	return bare, strings.Join(others, "  ") + " "
 }
 
 // head is the first line, with a sign at its end while it records.
@@ -179,9 +198,12 @@ func (m *Model) head() string {
 
 func (m *Model) body(height int) []string {
 	var text string
-	if m.overlay != overlayNone {
+	switch m.overlay {
+	case overlayPalette:
+		text = m.palette.View()
+	case overlayHelp, overlayKnow:
 		text = m.sheet.View()
-	} else {
+	case overlayNone:
 		text = m.current().View()
 	}
 	lines := strings.Split(text, "\n")
@@ -200,18 +222,34 @@ func (m *Model) plea() string {
 
 // crumbs is the way to the page at the left and its state at the right.
 func (m *Model) crumbs() string {
+	state := m.crumbState()
+	trail := page.Trail(m.current().Crumbs(), m.trailRoom())
+	return format.Ends(" "+m.theme.Strong.Render(trail), m.theme.Dim.Render(state)+" ", m.width)
+}
+
+func (m *Model) crumbState() string {
 	state := m.current().State()
 	if f := m.current().Filter(); f != "" {
 		state = "/" + f + " · " + m.filtered()
 	}
-	state = format.Cut(state, m.width*2/3)
-	room := m.width - ansi.StringWidth(state) - 4
-	trail := page.Trail(m.current().Crumbs(), room)
-	return format.Ends(" "+m.theme.Strong.Render(trail), m.theme.Dim.Render(state)+" ", m.width)
+	return format.Cut(state, m.width*2/3)
 }
 
-// keyLine names the keys that matter here, as many as fit; help comes always.
+// trailRoom is the width that there is for the way to the page.
+func (m *Model) trailRoom() int { return m.width - ansi.StringWidth(m.crumbState()) - 4 }
+
+// keyLine names the keys that matter here.
 func (m *Model) keyLine() string {
+	line := " "
+	for _, s := range m.keySpans() {
+		line += m.oneKey(s.key) + format.Spaces(keyGap)
+	}
+	return format.Left(strings.TrimRight(line, " "), m.width)
+}
+
+// keySpans are those keys and where they stand, as many as fit; help comes
+// always.
+func (m *Model) keySpans() []keySpan {
 	bindings := m.current().ShortHelp()
 	if m.overlay != overlayNone {
 		bindings = m.sheet.ShortHelp()
@@ -222,18 +260,37 @@ func (m *Model) keyLine() string {
 	if m.opts.SaveTicket != nil {
 		bindings = append(bindings, m.keys.Global.Ticket)
 	}
-	always := m.oneKey(m.keys.Global.Help) + "   " + m.oneKey(m.keys.Global.Quit)
-	line := " "
+	always := []key.Binding{m.keys.Global.Help, m.keys.Global.Quit}
+	room := m.width - 1
+	for _, b := range always {
+		room -= keyWidth(b)
+	}
+	x := 1
+	var out []keySpan
+	add := func(b key.Binding) {
+		out = append(out, keySpan{b, x, x + keyWidth(b) - keyGap})
+		x += keyWidth(b)
+	}
 	for _, b := range bindings {
 		if !b.Enabled() || m.opts.Deck != nil && b.Help() == m.keys.Global.Freeze.Help() {
 			continue // in a replay space pauses, and its own line says so
 		}
-		k := m.oneKey(b) + "   "
-		if ansi.StringWidth(line)+ansi.StringWidth(k)+ansi.StringWidth(always) <= m.width {
-			line += k
+		if w := keyWidth(b); w-keyGap <= room {
+			add(b)
+			room -= w
 		}
 	}
-	return format.Left(line+always, m.width)
+	for _, b := range always {
+		add(b)
+	}
+	return out
+}
+
+// keyGap is between two keys.
+const keyGap = 3
+
+func keyWidth(b key.Binding) int {
+	return ansi.StringWidth(b.Help().Key+" "+b.Help().Desc) + keyGap
 }
 
 func (m *Model) oneKey(b key.Binding) string {
@@ -245,7 +302,7 @@ func (m *Model) legend() sheet.Group {
 	bind := func(mark, meaning string) key.Binding {
 		return key.NewBinding(key.WithKeys("none"), key.WithHelp(mark, meaning))
 	}
-	g := sheet.Group{Title: "Marks"}
+	g := sheet.Group{Title: titleMarks}
 	for _, v := range []snat.Verdict{snat.Exhausted, snat.Pressured, snat.NotSNAT, snat.Unknown, snat.Healthy} {
 		mark, word, _ := m.theme.Verdict(v)
 		g.Bindings = append(g.Bindings, bind(mark, word))

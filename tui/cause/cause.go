@@ -198,7 +198,7 @@ func (p *Page) Crumbs() []string {
 	if p.ownerKey != "" {
 		crumbs = append(crumbs, p.title)
 	}
-	return crumbs
+	return append(crumbs, "cause")
 }
 
 // State says how well the node is seen, and what is on the screen when not all

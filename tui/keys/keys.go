@@ -20,6 +20,7 @@ type Global struct {
 	Nodes, Pods, Connections             key.Binding
 	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
+	Palette                              key.Binding
 	Capture                              key.Binding
 	Record                               key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
@@ -79,6 +80,7 @@ func Default() *Map {
 			Capture:     bind("c", "capture packets", "c"),
 			Record:      bind("R", "record", "R", "shift+r"),
 			GoTo:        bind(":", "go to", ":"),
+			Palette:     bind("ctrl+p", "commands", "ctrl+p"),
 			Filter:      bind("/", "filter", "/"),
 			Public:      bind("p", "public only", "p"),
 			Eligible:    bind("a", "all/eligible", "a"),

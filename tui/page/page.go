@@ -111,14 +111,47 @@ func after(prefix, s string) string {
 	return prefix + s
 }
 
+const crumbSep = " › "
+
+// trailFrom joins the crumbs from one on.
+func trailFrom(crumbs []string, first int) string {
+	if first == 0 {
+		return strings.Join(crumbs, crumbSep)
+	}
+	return format.Ellipsis + crumbSep + strings.Join(crumbs[first:], crumbSep)
+}
+
 // Trail joins crumbs within width; the innermost is kept longest.
 func Trail(crumbs []string, width int) string {
-	const sep = " › "
-	line := strings.Join(crumbs, sep)
+	line := trailFrom(crumbs, 0)
 	for i := 1; ansi.StringWidth(line) > width && i < len(crumbs); i++ {
-		line = format.Ellipsis + sep + strings.Join(crumbs[i:], sep)
+		line = trailFrom(crumbs, i)
 	}
 	return format.CutMiddle(line, width)
+}
+
+// TrailHit returns which crumb of a Trail stands at column x, or -1. What was
+// left out stands for the last of it.
+func TrailHit(crumbs []string, width, x int) int {
+	first := 0
+	for first < len(crumbs)-1 && ansi.StringWidth(trailFrom(crumbs, first)) > width {
+		first++
+	}
+	at := 0
+	if first > 0 {
+		if x < 1 {
+			return first - 1
+		}
+		at = 1 + ansi.StringWidth(crumbSep)
+	}
+	for i := first; i < len(crumbs); i++ {
+		w := ansi.StringWidth(crumbs[i])
+		if x >= at && x < min(at+w, width) {
+			return i
+		}
+		at += w + ansi.StringWidth(crumbSep)
+	}
+	return -1
 }
 
 // NodeTitle is a node's name with its address.

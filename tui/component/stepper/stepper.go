@@ -34,6 +34,18 @@ func View(current int, th *theme.Theme, width int) string {
 	return format.Left(" "+strings.Join(parts, th.Rule.Render(joint)), width)
 }
 
+// Width is how wide the steps are, without what fills the line.
+func Width() int {
+	w := 1
+	for i, name := range Steps() {
+		if i > 0 {
+			w += ansi.StringWidth(joint)
+		}
+		w += 2 + ansi.StringWidth(name)
+	}
+	return w
+}
+
 // Hit returns the step at column x, or -1.
 func Hit(x int) int {
 	at := 1
