@@ -100,6 +100,12 @@ type Model struct {
 	turns []turned
 	// via is the page that ③ was opened from when that was a turned one.
 	via step
+	// peekPods and peekDests are the second pane of ① and ②: what is below the
+	// row under the cursor. inPane means that it has the keys, unsplit that it
+	// is not wanted.
+	peekPods        *pods.Page
+	peekDests       *dests.Page
+	inPane, unsplit bool
 	// clickedRow is the row that was clicked last.
 	clickedRow clickedRow
 	// book is the runbook that is gone through, beforeBook the page that it was
@@ -164,9 +170,10 @@ func New(view session.View, opts Options) *Model {
 	th := opts.Theme(terminal)
 	m := &Model{
 		view: view, opts: opts, keys: opts.Keys, theme: th, terminal: terminal,
-		nodes:   nodes.New(opts.Keys, th, opts.Hint),
-		pods:    pods.New(opts.Keys, th),
-		dests:   dests.New(opts.Keys, th),
+		nodes:    nodes.New(opts.Keys, th, opts.Hint),
+		pods:     pods.New(opts.Keys, th),
+		dests:    dests.New(opts.Keys, th),
+		peekPods: pods.New(opts.Keys, th), peekDests: dests.New(opts.Keys, th).Peek(),
 		cause:   cause.New(opts.Keys, th),
 		proof:   proof.New(opts.Keys, th),
 		books:   books.New(opts.Keys, th),
@@ -279,6 +286,9 @@ func (m *Model) current() page.Page {
 	if m.isTurned() {
 		return m.turn
 	}
+	if m.inPane {
+		return m.pane()
+	}
 	switch m.step {
 	case stepPods:
 		return m.pods
@@ -318,7 +328,7 @@ func (m *Model) setTerminal(t theme.Terminal) {
 	m.terminal = t
 	th := m.opts.Theme(t)
 	m.theme = th
-	for _, p := range m.pages() {
+	for _, p := range append(m.pages(), m.peekPods, m.peekDests) {
 		p.SetTheme(th)
 	}
 	m.sheet.SetTheme(th)

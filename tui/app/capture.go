@@ -93,6 +93,13 @@ func (m *Model) captured() (of Captured, flags, why string) {
 		of.Node, owner = m.onTurned()
 		return m.capturable(of, owner, "")
 	}
+	if m.inPane {
+		of.Node, owner = m.inPaneOwner()
+		if d := m.peekDests.Selected(); d != nil && m.step == stepPods {
+			flags = captureFlags(d)
+		}
+		return m.capturable(of, owner, flags)
+	}
 	switch m.step {
 	case stepNodes, stepCause, stepProof, stepBook:
 		of.Node = m.subject()
@@ -103,10 +110,15 @@ func (m *Model) captured() (of Captured, flags, why string) {
 		of.Node, key = m.dests.Subject()
 		owner = m.ownerOf(of.Node, key)
 		if d := m.dests.Selected(); d != nil {
-			flags = fmt.Sprintf("--host %s --port %d --proto %s", d.IP, d.Port, d.Protocol)
+			flags = captureFlags(d)
 		}
 	}
 	return m.capturable(of, owner, flags)
+}
+
+// captureFlags narrow a capture down to a destination.
+func captureFlags(d *session.Dest) string {
+	return fmt.Sprintf("--host %s --port %d --proto %s", d.IP, d.Port, d.Protocol)
 }
 
 // capturable is the pod that an owner is, else its node.
@@ -117,7 +129,7 @@ func (m *Model) capturable(of Captured, owner *session.Owner, flags string) (Cap
 	case owner == nil:
 	case owner.Name != "" && owner.Namespace != "":
 		of.Namespace, of.Pod = owner.Namespace, owner.Name
-	case m.step == stepPods || m.isTurned():
+	case m.step == stepPods || m.isTurned() || m.inPane:
 		// What belongs to no pod is captured with the rest of its node.
 		m.notice = notice{text: sanitize.Text(owner.Title()) + " is no pod: the node's packets are captured."}
 	}

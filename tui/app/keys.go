@@ -53,6 +53,10 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 		return m.saveTicket()
 	case key.Matches(msg, g.GoTo):
 		m.ask(promptGoTo, "")
+	case key.Matches(msg, g.Split) && m.overlay == overlayNone:
+		m.toggleSplit()
+	case key.Matches(msg, m.keys.Table.NextPane) && m.overlay == overlayNone && m.panes().on:
+		m.inPane = !m.inPane
 	case key.Matches(msg, g.Palette):
 		m.openPalette()
 	case key.Matches(msg, g.Nodes):
@@ -90,6 +94,8 @@ func (m *Model) back() {
 		m.stopCapture()
 	case m.current().Filter() != "":
 		m.current().SetFilter("")
+	case m.inPane:
+		m.inPane = false
 	case m.step == stepBook:
 		m.enter(m.beforeBook)
 	case m.step == stepProof:

@@ -61,11 +61,11 @@ func (m *Model) mouseOnBody(msg tea.Msg, y, top int, clicked bool) tea.Cmd {
 	case m.overlay != overlayNone:
 		return m.sheet.Update(msg)
 	case !clicked:
-		return m.current().Update(msg)
+		return m.mouseOnPage(msg, false)
 	}
 	m.notice = notice{}
 	before := m.clickedRow
-	cmd := m.current().Update(msg)
+	cmd := m.mouseOnPage(msg, true)
 	m.clickedRow = clickedRow{m.step, m.rowKey(), y}
 	if before == m.clickedRow && before.row != "" && y > 0 {
 		m.clickedRow = clickedRow{}
@@ -87,6 +87,14 @@ func (m *Model) rowKey() string {
 	case m.isTurned():
 		if r := m.turn.Selected(); r != nil {
 			return "row " + r.Key
+		}
+	case m.inPane && m.step == stepNodes:
+		if o := m.peekPods.Selected(); o != nil {
+			return "pane " + string(o.Key)
+		}
+	case m.inPane:
+		if d := m.peekDests.Selected(); d != nil {
+			return "pane " + d.Dest.String()
 		}
 	case m.step == stepNodes:
 		if n := m.nodes.Selected(); n != nil {

@@ -8,8 +8,12 @@ import (
 
 // drillDown opens what is under the cursor.
 func (m *Model) drillDown() {
-	if m.isTurned() {
+	switch {
+	case m.isTurned():
 		m.drillTurned()
+		return
+	case m.inPane:
+		m.drillPane()
 		return
 	}
 	switch m.step {
@@ -48,6 +52,7 @@ func (m *Model) goStep(to step) {
 	}
 	switch {
 	case to == m.step:
+		m.inPane = false
 		return
 	case to == stepCause:
 		m.openCause()
@@ -95,6 +100,17 @@ func (m *Model) openCause() {
 			m.origin = m.step
 			m.enter(stepCause)
 		}
+		return
+	}
+	if m.inPane {
+		node, o := m.inPaneOwner()
+		if o == nil {
+			m.notice = notice{text: "There is nothing to speak of."}
+			return
+		}
+		m.cause.Open(node, o.Key, sanitize.Text(o.Title()))
+		m.origin = m.step
+		m.enter(stepCause)
 		return
 	}
 	switch m.step {
@@ -160,7 +176,7 @@ func (m *Model) setBaseline() {
 // destinations of a pod, or the cause that is about one, are on the screen, and
 // for no longer.
 func (m *Model) enter(to step) {
-	m.step = to
+	m.step, m.inPane = to, false
 	if to <= stepDests {
 		m.untilStep(to + 1)
 	}

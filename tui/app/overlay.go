@@ -51,6 +51,9 @@ func (m *Model) helpGroups() []sheet.Group {
 		if i < len(titles) {
 			title = titles[i]
 		}
+		if i == 0 {
+			bindings = append(bindings, m.splitKeys()...)
+		}
 		groups = append(groups, sheet.Group{Title: title, Bindings: bindings})
 	}
 	groups = append(groups, m.replayGroup()...)

@@ -58,7 +58,9 @@ func (m *Model) layout() {
 		return
 	}
 	_, height := m.bodyAt()
-	m.current().SetSize(m.width, height)
+	if !m.divide() {
+		m.current().SetSize(m.width, height)
+	}
 	m.sheet.SetSize(m.width, height)
 	m.palette.SetSize(m.width, height)
 }
@@ -204,7 +206,11 @@ func (m *Model) body(height int) []string {
 	case overlayHelp, overlayKnow:
 		text = m.sheet.View()
 	case overlayNone:
-		text = m.current().View()
+		if p := m.panes(); p.on {
+			text = m.splitView(p)
+		} else {
+			text = m.current().View()
+		}
 	}
 	lines := strings.Split(text, "\n")
 	for len(lines) < height {

@@ -36,6 +36,8 @@ type Page struct {
 	owner    *session.Owner
 
 	publicOnly, eligibleOnly bool
+	// peek means that the page is a pane of another.
+	peek bool
 	// right means that the processes have the keys.
 	right         bool
 	width, height int
@@ -65,6 +67,16 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 	p.procs.SetFocused(false)
 	return p
 }
+
+// Peek makes the page one pane of another: without the processes, which cost a
+// question to the node.
+func (p *Page) Peek() *Page {
+	p.peek = true
+	return p
+}
+
+// SetFocused says whether the page has the keys.
+func (p *Page) SetFocused(on bool) { p.dests.SetFocused(on) }
 
 // Open makes the page about an owner of a node. title names it should it be
 // gone already.
@@ -204,7 +216,7 @@ func (p *Page) divide() {
 	p.procs.SetSize(p.width, max(0, below-1))
 }
 
-func (p *Page) sideBySide() bool { return p.width >= p.leftMin()+2+rightWidth }
+func (p *Page) sideBySide() bool { return !p.peek && p.width >= p.leftMin()+2+rightWidth }
 
 // left is the width of the destinations when the panes stand side by side.
 func (p *Page) left() int { return max(p.leftMin(), p.width*56/100) }
@@ -219,7 +231,7 @@ func (p *Page) leftMin() int {
 // below is the height of the lower pane with its rule: a third, for a few
 // processes at most.
 func (p *Page) below() int {
-	if p.height < 7 {
+	if p.peek || p.height < 7 {
 		return 0
 	}
 	return min(max(4, p.height/3), 12)
@@ -236,6 +248,8 @@ func (p *Page) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
 		switch {
+		case p.peek && key.Matches(msg, p.keys.Table.NextPane):
+			return nil
 		case key.Matches(msg, p.keys.Table.NextPane):
 			p.focus(!p.right)
 			return nil
@@ -249,6 +263,9 @@ func (p *Page) Update(msg tea.Msg) tea.Cmd {
 			return nil
 		}
 	case tea.MouseClickMsg:
+		if p.peek {
+			return p.mouse(msg, false)
+		}
 		p.focus(p.inRight(msg.X, msg.Y))
 		return p.mouse(msg, p.right)
 	case tea.MouseWheelMsg:

@@ -20,7 +20,7 @@ type Global struct {
 	Nodes, Pods, Connections             key.Binding
 	Cause, Proof, Diagnose, Baseline     key.Binding
 	Freeze, Know, Copy, Ticket, GoTo     key.Binding
-	Palette                              key.Binding
+	Palette, Split                       key.Binding
 	Capture                              key.Binding
 	Record                               key.Binding
 	Filter, Public, Eligible, Help, Quit key.Binding
@@ -81,6 +81,7 @@ func Default() *Map {
 			Record:      bind("R", "record", "R", "shift+r"),
 			GoTo:        bind(":", "go to", ":"),
 			Palette:     bind("ctrl+p", "commands", "ctrl+p"),
+			Split:       bind("v", "one pane or two", "v"),
 			Filter:      bind("/", "filter", "/"),
 			Public:      bind("p", "public only", "p"),
 			Eligible:    bind("a", "all/eligible", "a"),

@@ -67,6 +67,9 @@ func (p *Page) SetTheme(th *theme.Theme) { p.theme = th; p.table.SetTheme(th) }
 // SetSize says how much room there is.
 func (p *Page) SetSize(width, height int) { p.table.SetSize(width, height) }
 
+// SetFocused says whether the page has the keys.
+func (p *Page) SetFocused(on bool) { p.table.SetFocused(on) }
+
 // Update moves the cursor and sorts.
 func (p *Page) Update(msg tea.Msg) tea.Cmd { return p.table.Update(msg) }
 

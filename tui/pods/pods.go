@@ -118,6 +118,9 @@ func (p *Page) SetTheme(th *theme.Theme) { p.theme = th; p.table.SetTheme(th) }
 // SetSize says how much room there is.
 func (p *Page) SetSize(width, height int) { p.table.SetSize(width, height) }
 
+// SetFocused says whether the page has the keys.
+func (p *Page) SetFocused(on bool) { p.table.SetFocused(on) }
+
 // Update moves, sorts and chooses what to show.
 func (p *Page) Update(msg tea.Msg) tea.Cmd {
 	if msg, ok := msg.(tea.KeyPressMsg); ok {
