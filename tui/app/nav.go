@@ -52,7 +52,8 @@ func (m *Model) goStep(to step) {
 	}
 	switch {
 	case to == m.step:
-		m.inPane = false
+		m.untilStep(to)
+		m.enter(to)
 		return
 	case to == stepCause:
 		m.openCause()

@@ -58,7 +58,16 @@ func (m *Model) helpGroups() []sheet.Group {
 	}
 	groups = append(groups, m.replayGroup()...)
 	everywhere := sheet.Group{Title: "Everywhere"}
-	everywhere.Bindings = append(everywhere.Bindings, g.Back, g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof, g.Diagnose, g.Baseline, g.GoTo, g.Palette, g.Freeze, g.Know, m.copyKey())
+	everywhere.Bindings = append(everywhere.Bindings, g.Back)
+	for i, b := range []key.Binding{g.Nodes, g.Pods, g.Connections, g.Cause, g.Proof} {
+		if step(i) != m.step || m.isTurned() || m.inPane {
+			everywhere.Bindings = append(everywhere.Bindings, b)
+		}
+	}
+	if m.step != stepCause {
+		everywhere.Bindings = append(everywhere.Bindings, g.Diagnose)
+	}
+	everywhere.Bindings = append(everywhere.Bindings, g.Baseline, g.GoTo, g.Palette, g.Freeze, g.Know, m.copyKey())
 	if m.opts.SaveTicket != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Ticket)
 	}

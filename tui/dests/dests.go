@@ -404,8 +404,14 @@ func (p *Page) ShortHelp() []key.Binding {
 // FullHelp names every key of the page.
 func (p *Page) FullHelp() [][]key.Binding {
 	m, t := p.keys.Move, p.keys.Table
+	here := []key.Binding{p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane, t.Turn, t.TurnBack}
+	if p.peek {
+		open := p.keys.Global.Open
+		open.SetHelp(open.Help().Key, "open it")
+		here = append([]key.Binding{open}, here...)
+	}
 	return [][]key.Binding{
-		{p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.NextPane, t.Turn, t.TurnBack},
+		here,
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}
