@@ -49,6 +49,8 @@ type options struct {
 	allowEphemeral                bool
 	logFile, outDir               string
 	noColor, ascii, redact        bool
+	// configFile holds defaults, and its folder what is remembered.
+	configFile string
 	// asciiChosen means that ascii was set by somebody.
 	asciiChosen bool
 

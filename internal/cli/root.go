@@ -52,7 +52,7 @@ type Config struct {
 
 // Run runs the program until it is done or ctx ends.
 func Run(ctx context.Context, cfg Config) int {
-	o := &options{version: cfg.Version, streams: cfg.Streams, getenv: cfg.Getenv, kube: genericclioptions.NewConfigFlags(true)}
+	o := &options{version: cfg.Version, configFile: cfg.ConfigFile, streams: cfg.Streams, getenv: cfg.Getenv, kube: genericclioptions.NewConfigFlags(true)}
 	defer o.close()
 	root := newRoot(o, cfg)
 	root.SetArgs(cfg.Args)

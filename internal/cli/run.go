@@ -103,6 +103,7 @@ func (o *options) show(ctx context.Context, s *session.Session, src session.Sour
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, src) }()
+	ui.Welcome = firstStart(o.configFile)
 	o.looks(&ui)
 	uiErr := app.Run(ctx, s, ui)
 	cancel()

@@ -59,6 +59,9 @@ type Options struct {
 	Record Recorder
 	// Title is the terminal's title; empty is "snattop" and the context.
 	Title string
+	// Welcome shows a line for who sees the screen for the first time, until the
+	// first key.
+	Welcome bool
 	// Hint is a sentence for who is new here: shown at the start, in the help
 	// and while there are no nodes.
 	Hint string
@@ -129,6 +132,8 @@ type Model struct {
 	sheet   *sheet.Model
 	palette *palette.Model
 
+	// welcome means that nobody has pressed a key yet who is new here.
+	welcome bool
 	// silent means that captions are not wanted.
 	silent bool
 	// recording is whether a recording is being made, and switching whether that
@@ -180,8 +185,8 @@ func New(view session.View, opts Options) *Model {
 		turn:    turn.New(opts.Keys, th),
 		sheet:   sheet.New(opts.Keys, th),
 		palette: palette.New(opts.Keys, th, nil),
-		notice:  notice{text: opts.Hint},
-		closed:  make(chan struct{}),
+		notice:  notice{text: opts.Hint}, welcome: opts.Welcome,
+		closed: make(chan struct{}),
 	}
 	m.look()
 	return m

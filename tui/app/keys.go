@@ -23,7 +23,7 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	if key.Matches(msg, g.Interrupt) {
 		return tea.Quit
 	}
-	m.notice = notice{}
+	m.notice, m.welcome = notice{}, false
 	if m.prompt != promptNone {
 		return m.typed(msg)
 	}

@@ -24,6 +24,9 @@ func (m *Model) mouse(msg tea.Msg) tea.Cmd {
 	click, clicked := msg.(tea.MouseClickMsg)
 	clicked = clicked && click.Button == tea.MouseLeft
 	top, height := m.bodyAt()
+	if clicked {
+		m.welcome = false
+	}
 	switch {
 	case at.Y >= top && at.Y < top+height:
 		return m.mouseOnBody(msg, at.Y-top, top, clicked)

@@ -83,7 +83,7 @@ func (m *Model) retyped() {
 
 // pasted takes a paste: into the open prompt, else as a place to go to.
 func (m *Model) pasted(msg tea.PasteMsg) tea.Cmd {
-	m.notice = notice{}
+	m.notice, m.welcome = notice{}, false
 	if m.prompt == promptNone {
 		m.ask(promptGoTo, "")
 	}

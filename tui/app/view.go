@@ -92,17 +92,20 @@ func (m *Model) problem() []string {
 // that may take the air, and the keys.
 func (m *Model) footLines() int {
 	if m.height >= 18 {
-		return 3 + m.replayHeight()
+		return 3 + m.above()
 	}
-	return 2 + m.replayHeight()
+	return 2 + m.above()
 }
+
+// above is the height of what stands above the sentence.
+func (m *Model) above() int { return m.replayHeight() + m.welcomeHeight() }
 
 // foot is what stands below the page. The keys give way to what is typed.
 func (m *Model) foot() []string {
-	spoken := m.footLines() - 1 - m.replayHeight()
+	spoken := m.footLines() - 1 - m.above()
 	width := m.width - 2
 	sentence := strings.Split(ansi.Wordwrap(m.speak(spoken*width-(spoken-1)*16), width, ""), "\n")
-	out := m.replayLines()
+	out := append(m.replayLines(), m.welcomeLines()...)
 	for range spoken - len(sentence) {
 		out = append(out, format.Spaces(m.width))
 	}
