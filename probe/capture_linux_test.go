@@ -288,7 +288,7 @@ func TestCaptureFindsNothing(t *testing.T) {
 		want   string
 	}{
 		{"no such pod", func(c *CaptureConfig) { c.Addresses = []netip.Addr{netip.MustParseAddr("10.77.0.99")} }, "no process of the pod runs here"},
-		{"no such interface", func(c *CaptureConfig) { c.Interface = "net9" }, `there is no interface "net9": there is lo, eth0`},
+		{"no such interface", func(c *CaptureConfig) { c.Interface = "net9" }, `looking at the interfaces of the pod: there is no interface "net9": there is lo, `},
 		{"no such interface of the node", func(c *CaptureConfig) { c.Addresses, c.Interface = nil, "net9" }, "interfaces of the node: there is no interface"},
 	}
 	for _, tt := range tests {

@@ -22,6 +22,9 @@ const longest = 30 * time.Minute
 // only chooses among the tests in the guest, as -run does here.
 var only = flag.String("guest.run", "", "run only the tests in the guest that match")
 
+// within chooses among the tests of the probe's own suites there.
+var within = flag.String("suites.run", "", "run only the tests of the probe's suites that match")
+
 // TestGuest boots the guest and passes on what its tests say.
 func TestGuest(t *testing.T) {
 	if os.Getenv(sideEnv) != "" {
@@ -77,6 +80,9 @@ func guestArguments() []string {
 	args := []string{"-test.v", "-test.count=1", "-test.timeout=" + longest.String()}
 	if *only != "" {
 		args = append(args, "-test.run="+*only)
+	}
+	if *within != "" {
+		args = append(args, "-suites.run="+*within)
 	}
 	return args
 }

@@ -35,7 +35,7 @@ func runSuite(t *testing.T, suite string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.timeout=15m")
+	cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.timeout=15m", "-test.run="+*within)
 	cmd.Dir = filepath.Dir(program)
 	// A suite that starts itself must not take itself for a part of this one.
 	cmd.Env = append(os.Environ(), sideEnv+"=")

@@ -40,6 +40,7 @@ type countPorts struct {
 	_     structs.HostLayout
 	Every uint64
 	One   uint64
+	Any   uint64
 }
 
 type countRow struct {

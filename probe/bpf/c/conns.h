@@ -18,6 +18,21 @@ struct conn {
 	__u16 doubt;
 };
 
+static __always_inline void gauge(struct row *row, __u32 phase, __u32 n)
+{
+	switch (phase) {
+	case ATTEMPTING:
+		add(row->syn_sent, n);
+		break;
+	case OPEN:
+		add(row->established, n);
+		break;
+	case CLOSING:
+		add(row->closing, n);
+		break;
+	}
+}
+
 // id_of makes a number of what the verifier knows for a pointer, with which no
 // program may calculate. Of one that was written over in part it knows nothing
 // any more; and one half is a number already.
@@ -39,7 +54,9 @@ static __always_inline __u64 id_of(const void *sk)
 // lost_conns counts the connections for which there was no room.
 volatile __u64 lost_conns;
 
-enum entry { ENTERED, KNOWN, NO_ROOM };
+// What came of entering a connection. One that was given up for another entry of
+// the same socket has been taken from its row already.
+enum entry { ENTERED, KNOWN, GIVEN_UP, NO_ROOM };
 
 #ifdef BEFORE_5_17
 
@@ -227,6 +244,72 @@ static __always_inline void set_sock(__u32 place, __u64 id)
 		__sync_lock_test_and_set(&b->socks[place % PLACES], id);
 }
 
+// other returns where a socket is beside a place of its own, nearly always NOWHERE.
+__noinline __u32 other(__u64 id, __u32 mine)
+{
+	__u32 at = home(id);
+
+	for (int i = 0; i < REACH; i++) {
+		struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+		if (!b)
+			break;
+#pragma unroll
+		for (int way = 0; way < WAYS; way++)
+			if (b->socks[way] == id && at * PLACES + way != mine)
+				return at * PLACES + way;
+		if (!b->passed)
+			break;
+		at = after(at);
+	}
+	return NOWHERE;
+}
+
+// vacate takes a socket out of a place, and reports whether it did: of two that
+// try, one does.
+static __always_inline bool vacate(__u64 id, __u32 place)
+{
+	__u32 at = place / PLACES;
+	struct bucket *b = bpf_map_lookup_elem(&socks, &at);
+
+	if (!b || __sync_val_compare_and_swap(&b->socks[place % PLACES], id, 0) != id)
+		return false;
+	if (at != home(id))
+		pass(id, at, -1);
+	return true;
+}
+
+static __always_inline void drop_at(__u64 id, __u32 at)
+{
+	set_sock(at, 0);
+	if (at / PLACES != home(id))
+		pass(id, at / PLACES, -1);
+}
+
+// alone resolves that two workers have entered a socket that processes share: one
+// of them at least sees the other's entry, and the later place is given up,
+// whoever sees it.
+static __always_inline enum entry alone(__u64 id, __u32 mine)
+{
+	__u32 theirs = other(id, mine), index, phase;
+	struct conn *c;
+	struct row *row;
+
+	if (theirs == NOWHERE)
+		return ENTERED;
+	if (theirs < mine)
+		return vacate(id, mine) ? KNOWN : GIVEN_UP;
+	c = bpf_map_lookup_elem(&conns, &theirs);
+	if (!c)
+		return ENTERED; // cannot be
+	index = c->row;
+	phase = c->phase;
+	row = row_at(index);
+	if (row && vacate(id, theirs))
+		gauge(row, phase, -1);
+	return ENTERED;
+}
+
 // enter makes a connection known, if it is not.
 static __always_inline enum entry enter(__u64 id, struct conn *conn)
 {
@@ -243,7 +326,7 @@ static __always_inline enum entry enter(__u64 id, struct conn *conn)
 		return NO_ROOM; // cannot be
 	*c = *conn;
 	set_sock(at, id);
-	return ENTERED;
+	return alone(id, at);
 }
 
 // begin_at is enter for a socket that nobody else can be entering: nearly always
@@ -274,13 +357,6 @@ static __always_inline enum entry begin_at(__u64 id, struct conn *conn)
 	*c = *conn;
 	__sync_lock_test_and_set(&b->socks[way % PLACES], id);
 	return ENTERED;
-}
-
-static __always_inline void drop_at(__u64 id, __u32 at)
-{
-	set_sock(at, 0);
-	if (at / PLACES != home(id))
-		pass(id, at / PLACES, -1);
 }
 
 static __always_inline void drop(__u64 id)

@@ -45,21 +45,6 @@ static __always_inline enum phase phase_of(int state)
 	}
 }
 
-static __always_inline void gauge(struct row *row, __u32 phase, __u32 n)
-{
-	switch (phase) {
-	case ATTEMPTING:
-		add(row->syn_sent, n);
-		break;
-	case OPEN:
-		add(row->established, n);
-		break;
-	case CLOSING:
-		add(row->closing, n);
-		break;
-	}
-}
-
 // life counts how long a connection was established, in powers of two of a
 // millisecond: 0 is less than one, i is from 2^(i-1) to below 2^i.
 static __always_inline void life(struct row *row, __u64 since)
@@ -170,6 +155,7 @@ static __always_inline void begin(struct sock *sk)
 	add(row->syn_sent, 1);
 	switch (begin_at(id, &conn)) {
 	case ENTERED:
+	case GIVEN_UP:
 		return;
 	case KNOWN:
 		stale = conn_of(id);

@@ -132,9 +132,10 @@ struct {
 	__type(value, __u8);
 } listeners SEC(".maps");
 
-// The ports of all listeners, a bit each: those on every address, and on one.
+// The ports of all listeners, a bit each: those on every address, on one, and
+// those for which there was no memory, so that whoever has one counts as accepted.
 struct ports {
-	__u64 every, one;
+	__u64 every, one, any;
 };
 
 struct {
@@ -299,6 +300,7 @@ static __always_inline void listens(struct worker *w, __u64 id)
 	bool every = false;
 	__u32 word;
 	__u8 one = 1;
+	long err;
 
 	if (!in_scope(w, id))
 		return;
@@ -310,13 +312,15 @@ static __always_inline void listens(struct worker *w, __u64 id)
 		l.addr[2] = 0;
 		every = true;
 	}
-	bpf_map_update_elem(&listeners, &l, &one, BPF_ANY);
+	err = bpf_map_update_elem(&listeners, &l, &one, BPF_ANY);
 	word = l.port / 64;
 	ports = bpf_map_lookup_elem(&heard_ports, &word);
 	if (!ports)
 		return;
 	// One worker does this.
-	if (every)
+	if (err)
+		ports->any |= 1ULL << (l.port % 64);
+	else if (every)
 		ports->every |= 1ULL << (l.port % 64);
 	else
 		ports->one |= 1ULL << (l.port % 64);
@@ -335,6 +339,8 @@ static __always_inline bool accepted(struct worker *w, __u64 id)
 	ports = bpf_map_lookup_elem(&heard_ports, &word);
 	if (!ports)
 		return false;
+	if (ports->any & bit)
+		return true;
 	l.netns = w->netns;
 	if (ports->every & bit && bpf_map_lookup_elem(&listeners, &l))
 		return true;
@@ -506,6 +512,7 @@ static __always_inline void found(struct worker *w, __u64 id, __u32 state, __u32
 		add(unseeded, 1);
 	case KNOWN:
 		gauge(row, phase, -1);
+	case GIVEN_UP:
 		return;
 	}
 	if (phase == OPEN)
@@ -596,6 +603,7 @@ int holding(struct bpf_iter__task *ctx)
 	__u64 files, part, size;
 	__u32 max, n;
 	__u8 one = 1;
+	int err; // whose upper half a kernel before 6.4 leaves empty (d7ba4cc900bf)
 
 	if (!task || !w)
 		return 0;
@@ -613,7 +621,8 @@ int holding(struct bpf_iter__task *ctx)
 		return 0;
 	if (WORKERS > 1 && w->fd % PART == 0) {
 		part = (__u64)w->tid << 32 | w->fd / PART;
-		if (bpf_map_update_elem(&taken, &part, &one, BPF_NOEXIST) == -EEXIST) {
+		err = bpf_map_update_elem(&taken, &part, &one, BPF_NOEXIST);
+		if (err == -EEXIST) {
 			w->fd += PART;
 			return w->fd < max;
 		}
