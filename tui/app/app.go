@@ -23,6 +23,7 @@ import (
 	"github.com/snattop/snattop/tui/nodes"
 	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/pods"
+	"github.com/snattop/snattop/tui/progress"
 	"github.com/snattop/snattop/tui/proof"
 	"github.com/snattop/snattop/tui/theme"
 	"github.com/snattop/snattop/tui/turn"
@@ -134,6 +135,12 @@ type Model struct {
 
 	// welcome means that nobody has pressed a key yet who is new here.
 	welcome bool
+	// reach and tracker know what takes time, and for how long. waking means that
+	// a look at them is due, writing that a ticket is written, copying that a page
+	// is, hasBar that the terminal has a progress bar of its own.
+	reach                            progress.Reach
+	tracker                          progress.Tracker
+	waking, writing, copying, hasBar bool
 	// silent means that captions are not wanted.
 	silent bool
 	// recording is whether a recording is being made, and switching whether that
@@ -228,7 +235,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.isTurned() {
 		cmd = join(cmd, m.turn.Work())
 	}
-	return m, cmd
+	return m, join(cmd, m.watch())
 }
 
 // join is tea.Batch of two, without a batch where one is nil.
@@ -254,6 +261,10 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		m.setTerminal(theme.Terminal{Light: !msg.IsDark(), Colours: m.terminal.Colours})
 	case tea.ColorProfileMsg:
 		m.setTerminal(theme.Terminal{Light: m.terminal.Light, Colours: m.colours(msg.Profile)})
+	case tea.EnvMsg:
+		m.hasBar = ownsBar(msg)
+	case pulseMsg:
+		m.waking = false
 	case changedMsg:
 		m.look()
 		m.ended = m.ended || msg.ended

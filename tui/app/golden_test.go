@@ -31,7 +31,22 @@ func press(m *Model, keys ...string) (cmd tea.Cmd) {
 	for _, k := range keys {
 		_, cmd = m.Update(keyMsg(k))
 	}
-	return cmd
+	return alone(cmd)
+}
+
+// alone is the command of a key without the one that wakes the model when
+// something has taken long.
+func alone(cmd tea.Cmd) tea.Cmd {
+	if cmd == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		msg := cmd()
+		if batch, ok := msg.(tea.BatchMsg); ok {
+			return batch[0]()
+		}
+		return msg
+	}
 }
 
 func keyMsg(k string) tea.KeyPressMsg {

@@ -119,6 +119,9 @@ func (m *Model) speak(width int) string {
 	case m.notice.text == "" && m.capturing != nil:
 		return format.Cut(sanitize.Text(m.captureSentence()), width)
 	case m.notice.text == "":
+		if s := m.progressSentence(width); s != "" {
+			return s
+		}
 		return m.current().Sentence(width)
 	}
 	return format.Cut(sanitize.Text(m.notice.text), width)

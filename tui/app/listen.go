@@ -68,7 +68,7 @@ func (m *Model) age() {
 	if m.frozen {
 		return
 	}
-	m.pic.Now = m.opts.Now()
+	m.pic.Now, m.pic.Reach = m.opts.Now(), &m.reach
 	if m.pic.Snap.Cluster.Source == "recording" {
 		m.pic.Now = m.pic.Snap.Time
 	}

@@ -53,6 +53,7 @@ func (m *Model) saveTicket() tea.Cmd {
 		t.Table = m.turn.Markdown()
 	}
 	m.saving++
+	m.writing = true
 	number := m.saving
 	m.notice = notice{text: "Saving the ticket …"}
 	return func() tea.Msg {
@@ -65,6 +66,7 @@ func (m *Model) ticketSaved(msg ticketMsg) {
 	if msg.number != m.saving {
 		return
 	}
+	m.writing = false
 	if msg.err != nil {
 		m.notice = notice{text: "The ticket could not be saved: " + msg.err.Error(), bad: true}
 		return
@@ -126,6 +128,7 @@ func (m *Model) copy() tea.Cmd {
 	}
 	s, now, filter := m.pic.Snap, m.pic.Now, m.filter()
 	m.notice = notice{text: "Copying the page as Markdown …"}
+	m.copying = true
 	return func() tea.Msg {
 		var b strings.Builder
 		if err := report.Markdown(&b, report.Build(s, filter, now, s.Time.Sub(s.Started))); err != nil {
@@ -136,6 +139,7 @@ func (m *Model) copy() tea.Cmd {
 }
 
 func (m *Model) pageWritten(msg pageMsg) tea.Cmd {
+	m.copying = false
 	return m.copyText(msg.text, m.away("S, or snattop report -o markdown."))
 }
 

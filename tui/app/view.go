@@ -36,6 +36,7 @@ func (m *Model) View() tea.View {
 	if m.opts.ASCII {
 		v.WindowTitle = ascii.Screen(v.WindowTitle)
 	}
+	v.ProgressBar = m.progressBar()
 	if m.prompt != promptNone && !m.tooSmall() {
 		_, x := m.line.View(m.theme, m.width)
 		v.Cursor = tea.NewCursor(x, m.height-1)
@@ -195,10 +196,11 @@ func (m *Model) otherBooks() (bare, styled string) {
 	return bare, strings.Join(others, "  ") + " "
 }
 
-// head is the first line, with a sign at its end while it records.
+// head is the first line, with signs at its end of what takes time and while it
+// records.
 func (m *Model) head() string {
-	rec := m.recMark()
-	return header.View(m.pic, m.frozen, m.theme, m.width-ansi.StringWidth(rec)) + rec
+	marks := m.progressMark() + m.recMark()
+	return header.View(m.pic, m.frozen, m.theme, m.width-ansi.StringWidth(marks)) + marks
 }
 
 func (m *Model) body(height int) []string {

@@ -99,6 +99,26 @@ func (p *Page) End(err error) {
 // Running reports whether the runbook is still being gone through.
 func (p *Page) Running() bool { return p.running }
 
+// Progress is how many of the steps have answered.
+func (p *Page) Progress() (done, total int) {
+	for _, c := range p.checks {
+		if c.done {
+			done++
+		}
+	}
+	return done, len(p.checks)
+}
+
+// Waits says what the first of the nodes waits for; "" when none does.
+func (p *Page) Waits() string {
+	for _, n := range p.order {
+		if note, waits := p.notes[n]; waits {
+			return n + ": " + note
+		}
+	}
+	return ""
+}
+
 func (p *Page) check(c *step.Check) *checked {
 	for _, known := range p.checks {
 		if known.id == c.ID {
@@ -241,20 +261,13 @@ func (p *Page) Crumbs() []string { return []string{"runbook", p.title} }
 
 // State says how far the run is.
 func (p *Page) State() string {
-	done := 0
-	for _, c := range p.checks {
-		if c.done {
-			done++
-		}
-	}
+	done, _ := p.Progress()
 	if !p.running {
 		return format.Plural(len(p.checks), "step") + " done"
 	}
 	state := format.Count(done) + " of " + format.Plural(len(p.checks), "step") + " done"
-	for _, n := range p.order {
-		if note, waits := p.notes[n]; waits {
-			return state + " · " + n + ": " + note
-		}
+	if w := p.Waits(); w != "" {
+		return state + " · " + w
 	}
 	return state
 }

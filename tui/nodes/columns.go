@@ -226,7 +226,7 @@ func (p *Page) span(n *session.Node) (string, string, theme.Style, bool) {
 	if fault {
 		return "gauge", "? " + text, p.theme.Warn, true
 	}
-	return "gauge", "… " + text, p.theme.Dim, true
+	return "gauge", "… " + text + p.pic.Taking(n), p.theme.Dim, true
 }
 
 func bound(mark string, n int) string {

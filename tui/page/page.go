@@ -13,6 +13,7 @@ import (
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/evidence"
 	"github.com/snattop/snattop/tui/format"
+	"github.com/snattop/snattop/tui/progress"
 	"github.com/snattop/snattop/tui/theme"
 )
 
@@ -48,6 +49,23 @@ type Picture struct {
 	// Now is what ages are measured against: the clock for live sources, the
 	// recording's own time for a recording.
 	Now time.Time
+	// Reach knows how long nodes that are being reached take; nil is that nobody
+	// does.
+	Reach *progress.Reach
+}
+
+// Taking says for how long a node has been on its way, and how long it still
+// will be by what the others took; "" before that is worth a word.
+func (p Picture) Taking(n *session.Node) string {
+	on, left, known := p.Reach.Of(n.Name)
+	if on < time.Second {
+		return ""
+	}
+	s := " · " + format.Age(on)
+	if known {
+		s += ", ~" + format.Age(left.Round(time.Second)) + " left"
+	}
+	return s
 }
 
 // Stale returns how long ago a node was last heard of, and whether that is
