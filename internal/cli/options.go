@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -25,6 +26,8 @@ type Streams struct {
 	Out, Err io.Writer
 	// InTerminal, OutTerminal and ErrTerminal report whether they are terminals.
 	InTerminal, OutTerminal, ErrTerminal bool
+	// Gone reports that the terminal has gone away; nil never does.
+	Gone func() bool
 }
 
 // options are the flags that every command shares.
@@ -54,7 +57,7 @@ type options struct {
 	// asciiChosen means that ascii was set by somebody.
 	asciiChosen bool
 
-	log io.Closer
+	log io.WriteCloser
 	// redactor is there when names and addresses are not to be told.
 	redactor *redact.Redactor
 }
@@ -154,6 +157,13 @@ func (o *options) openLog() error {
 	slog.SetDefault(slog.New(slog.NewTextHandler(w, nil)))
 	k8s.QuietLogs(w)
 	return nil
+}
+
+// broken keeps in the log where the UI has broken.
+func (o *options) broken(why any, stack []byte) {
+	if o.log != nil {
+		_, _ = fmt.Fprintf(o.log, "terminal UI: panic: %v\n%s", why, stack)
+	}
 }
 
 func (o *options) close() {

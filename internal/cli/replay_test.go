@@ -85,7 +85,7 @@ func TestDemoIsWatched(t *testing.T) {
 	go func() {
 		done <- app.Run(ctx, s, app.Options{NoColor: true, Deck: deck, Captions: captions()},
 			tea.WithInput(in), tea.WithOutput(screen), tea.WithWindowSize(120, 40), tea.WithColorProfile(colorprofile.ASCII),
-			tea.WithoutSignals(), tea.WithEnvironment([]string{"TERM=xterm-256color"}))
+			tea.WithEnvironment([]string{"TERM=xterm-256color"}))
 	}()
 	const right, shiftRight, endKey = "\x1b[C", "\x1b[1;2C", "\x1b[F"
 	for _, step := range []struct{ shows, press string }{

@@ -34,6 +34,7 @@ func Main(version string, args []string) int {
 		Streams: Streams{
 			In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 			InTerminal: term.IsTerminal(os.Stdin.Fd()), OutTerminal: term.IsTerminal(os.Stdout.Fd()), ErrTerminal: term.IsTerminal(os.Stderr.Fd()),
+			Gone: func() bool { _, _, err := term.GetSize(os.Stdout.Fd()); return err != nil },
 		},
 	})
 }

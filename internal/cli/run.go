@@ -105,6 +105,7 @@ func (o *options) show(ctx context.Context, s *session.Session, src session.Sour
 	go func() { ended <- s.Run(ctx, src) }()
 	ui.Welcome = firstStart(o.configFile)
 	o.looks(&ui)
+	ui.Suspend, ui.Gone, ui.Broken = suspender(), o.streams.Gone, o.broken
 	uiErr := app.Run(ctx, s, ui)
 	cancel()
 	srcErr := o.await(ended)

@@ -244,7 +244,7 @@ func TestTicketKey(t *testing.T) {
 	go func() {
 		done <- app.Run(ctx, s, app.Options{NoColor: true, SaveTicket: save},
 			tea.WithInput(in), tea.WithOutput(out), tea.WithWindowSize(200, 60), tea.WithColorProfile(colorprofile.ASCII),
-			tea.WithoutSignals(), tea.WithEnvironment([]string{"TERM=xterm-256color"}))
+			tea.WithEnvironment([]string{"TERM=xterm-256color"}))
 	}()
 	for _, press := range []string{"S", "S", "q"} {
 		select {

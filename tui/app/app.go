@@ -63,6 +63,16 @@ type Options struct {
 	// Welcome shows a line for who sees the screen for the first time, until the
 	// first key.
 	Welcome bool
+	// Suspend stops the process until the operator's shell continues it, and
+	// reports whether it was stopped; nil says that it is not available. The
+	// terminal is the shell's meanwhile.
+	Suspend func() (stopped bool)
+	// Gone reports that the terminal is gone, which is looked at every second; nil
+	// never does.
+	Gone func() bool
+	// Broken is told of a panic and where it happened, before the UI ends; nil
+	// hears nothing.
+	Broken func(why any, stack []byte)
 	// Hint is a sentence for who is new here: shown at the start, in the help
 	// and while there are no nodes.
 	Hint string
@@ -199,13 +209,21 @@ func New(view session.View, opts Options) *Model {
 	return m
 }
 
-// Run shows the UI until the operator quits or ctx ends; both are no error.
-// The terminal is restored on every way out.
+// Run shows the UI until the operator quits, the terminal goes away or ctx ends;
+// none of them is an error. The terminal is restored on every way out.
 func Run(ctx context.Context, view session.View, opts Options, programOpts ...tea.ProgramOption) error {
 	m := New(view, opts)
 	defer m.close()
-	_, err := tea.NewProgram(m, append([]tea.ProgramOption{tea.WithContext(ctx)}, programOpts...)...).Run()
+	g := newGuard(m)
+	// Signals end ctx. Bubble Tea would listen to them as well, and wait for ever
+	// for its own listener when ctx was faster.
+	with := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}
+	_, err := tea.NewProgram(g, append(with, programOpts...)...).Run()
 	switch {
+	case g.err() != nil:
+		return fmt.Errorf("terminal UI: %w", g.err())
+	case m.gone():
+		return nil
 	case err == nil, errors.Is(err, tea.ErrInterrupted):
 		return nil
 	case ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic):
@@ -214,6 +232,9 @@ func Run(ctx context.Context, view session.View, opts Options, programOpts ...te
 		return fmt.Errorf("terminal UI: %w", err)
 	}
 }
+
+// gone reports that nobody can see the screen any more.
+func (m *Model) gone() bool { return m.opts.Gone != nil && m.opts.Gone() }
 
 // close ends what waits in the background and takes back the wish for detail.
 func (m *Model) close() {
@@ -276,7 +297,12 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case secondMsg:
 		m.age()
 		m.watchRecorder()
+		if m.gone() {
+			return tea.Quit
+		}
 		return second()
+	case suspendedMsg:
+		return m.resumed(msg)
 	case ticketMsg:
 		m.ticketSaved(msg)
 	case bookMsg:

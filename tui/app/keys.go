@@ -24,6 +24,9 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	}
 	m.notice, m.welcome = notice{}, false
+	if key.Matches(msg, g.Suspend) {
+		return m.suspend()
+	}
 	if m.prompt != promptNone {
 		return m.typed(msg)
 	}

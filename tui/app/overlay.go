@@ -84,6 +84,9 @@ func (m *Model) helpGroups() []sheet.Group {
 		// Space pauses there, which stands among the keys of a replay.
 		everywhere.Bindings = slices.DeleteFunc(everywhere.Bindings, func(b key.Binding) bool { return b.Help() == g.Freeze.Help() })
 	}
+	if m.opts.Suspend != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Suspend)
+	}
 	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
 	return append(groups, everywhere, m.legend())
 }

@@ -45,7 +45,7 @@ func (o *terminal) String() string {
 func runOptions(in io.Reader, out io.Writer) []tea.ProgramOption {
 	return []tea.ProgramOption{
 		tea.WithInput(in), tea.WithOutput(out), tea.WithWindowSize(80, 24), tea.WithColorProfile(colorprofile.ASCII),
-		tea.WithoutSignals(), tea.WithEnvironment([]string{"TERM=xterm-256color"}),
+		tea.WithEnvironment([]string{"TERM=xterm-256color"}),
 	}
 }
 

@@ -28,6 +28,8 @@ type Global struct {
 	Tunnel, APIServer, PodNetwork key.Binding
 	// Interrupt ends the program even while text is being typed.
 	Interrupt key.Binding
+	// Suspend gives the terminal back to the shell, also while text is typed.
+	Suspend key.Binding
 }
 
 // Move keys move a cursor or scroll a text.
@@ -91,6 +93,7 @@ func Default() *Map {
 			APIServer:   bind("F3", "runbook: API server", "f3"),
 			PodNetwork:  bind("F4", "runbook: pod connectivity", "f4"),
 			Interrupt:   bind("ctrl+c", "quit", "ctrl+c"),
+			Suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
 		},
 		Move: Move{
 			Up:       bind("↑/k", "up", "up", "k"),
