@@ -2,6 +2,7 @@ package dests
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,21 +27,21 @@ func (p *Page) columns() []column {
 	return []column{
 		{
 			ID: "dest", Title: "DESTINATION", Min: 20, Soft: 26, Max: 51,
-			Text:    func(d *session.Dest) string { return d.Dest.String() },
-			Look:    p.ifCounts,
-			Compare: compareDest,
+			Text: func(d *session.Dest) string { return d.Dest.String() },
+			Look: p.ifCounts,
+			Word: byDest,
 		},
 		{
 			ID: "name", Title: "NAME", Min: 10, Soft: 20, Max: 60, Priority: 2, Middle: true,
-			Text:    func(d *session.Dest) string { return orDash(sanitize.Text(d.Name)) },
-			Look:    func(*session.Dest) theme.Style { return p.theme.Dim },
-			Compare: func(a, b *session.Dest) int { return strings.Compare(a.Name, b.Name) },
+			Text: func(d *session.Dest) string { return orDash(sanitize.Text(d.Name)) },
+			Look: func(*session.Dest) theme.Style { return p.theme.Dim },
+			Word: func(dst []byte, d *session.Dest) []byte { return append(dst, d.Name...) },
 		},
 		{
 			ID: "counts", Title: "COUNTS?", Min: 9, Soft: 12, Max: 24,
-			Text:    counts,
-			Look:    p.ifCounts,
-			Compare: func(a, b *session.Dest) int { return cmp.Compare(rank(a), rank(b)) },
+			Text:   counts,
+			Look:   p.ifCounts,
+			Number: rank,
 		},
 		p.counter("open", "OPEN", 5, 0, page.Counter, format.Count[int], (*session.Dest).Open),
 		p.counter("trying", "TRYING", 6, 0, page.Alarm, format.Count[int], func(d *session.Dest) int { return d.SynSent }),
@@ -51,10 +52,10 @@ func (p *Page) columns() []column {
 		p.trouble("rst", "RST/S", 6, 7, func(t *session.Trouble) float64 { return t.Resets }),
 		{
 			ID: "silent", Title: "SILENT", Min: 6, Max: 8, Right: true, Descending: true, Priority: 8,
-			Text:    silent,
-			Look:    func(d *session.Dest) theme.Style { return page.Counter(p.theme, float64(max(0, silence(d)))) },
-			Compare: func(a, b *session.Dest) int { return cmp.Compare(silence(a), silence(b)) },
-			Absent:  func() bool { return p.node == nil || !p.node.Sight().Silence },
+			Text:   silent,
+			Look:   func(d *session.Dest) theme.Style { return page.Counter(p.theme, float64(max(0, silence(d)))) },
+			Number: func(d *session.Dest) float64 { return float64(silence(d)) },
+			Absent: func() bool { return p.node == nil || !p.node.Sight().Silence },
 		},
 		{
 			ID: "life", Title: "LIFE p50", Min: 8, Max: 9, Right: true, Descending: true, Priority: 5,
@@ -96,8 +97,8 @@ func (p *Page) trouble(id, title string, width, priority int, value func(*sessio
 		Look: func(d *session.Dest) theme.Style {
 			return page.Alarm(p.theme, max(0, known(d)))
 		},
-		Compare: func(a, b *session.Dest) int { return cmp.Compare(known(a), known(b)) },
-		Absent:  func() bool { return p.node == nil || !p.node.Sight().Trouble },
+		Number: known,
+		Absent: func() bool { return p.node == nil || !p.node.Sight().Trouble },
 	}
 }
 
@@ -112,8 +113,8 @@ func (p *Page) counter(id, title string, width, priority int, how look, write fu
 			}
 			return write(value(d))
 		},
-		Look:    func(d *session.Dest) theme.Style { return how(p.theme, float64(value(d))) },
-		Compare: func(a, b *session.Dest) int { return cmp.Compare(value(a), value(b)) },
+		Look:   func(d *session.Dest) theme.Style { return how(p.theme, float64(value(d))) },
+		Number: func(d *session.Dest) float64 { return float64(value(d)) },
 	}
 }
 
@@ -132,7 +133,7 @@ func (p *Page) rate(id, title string, priority int, how look, value func(*sessio
 			}
 			return how(p.theme, value(d))
 		},
-		Compare: func(a, b *session.Dest) int { return cmp.Compare(value(a), value(b)) },
+		Number: value,
 	}
 }
 
@@ -160,15 +161,24 @@ func counts(d *session.Dest) string {
 }
 
 // rank puts what counts first.
-func rank(d *session.Dest) int {
+func rank(d *session.Dest) float64 {
 	if d.Eligible {
 		return 0
 	}
 	return 1
 }
 
-func compareDest(a, b *session.Dest) int {
-	return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol))
+// byDest orders by address, IPv4 first, then port, then protocol.
+func byDest(dst []byte, d *session.Dest) []byte {
+	dst = append(dst, byte(d.IP.BitLen()))
+	if d.IP.Is4() {
+		b := d.IP.As4()
+		dst = append(dst, b[:]...)
+	} else {
+		b := d.IP.As16()
+		dst = append(dst, b[:]...)
+	}
+	return append(binary.BigEndian.AppendUint16(dst, d.Port), byte(d.Protocol))
 }
 
 func (p *Page) processColumns() []process {
@@ -209,9 +219,13 @@ func (p *Page) processColumns() []process {
 	}
 }
 
-func processKey(x session.Process) string {
-	return strconv.Itoa(x.PID) + " " + x.Container + " " + x.Command
+// processID tells processes apart.
+type processID struct {
+	pid                int
+	container, command string
 }
+
+func processKey(x session.Process) processID { return processID{x.PID, x.Container, x.Command} }
 
 // Sentence speaks of the destination under the cursor.
 func (p *Page) Sentence(width int) string {

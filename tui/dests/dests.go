@@ -10,6 +10,7 @@ import (
 
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/evidence"
@@ -23,8 +24,8 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	dests *table.Table[*session.Dest]
-	procs *table.Table[session.Process]
+	dests *table.Table[*session.Dest, snat.Dest]
+	procs *table.Table[session.Process, processID]
 	pic   page.Picture
 
 	// node and owner are what the page is about, by name and key; title is
@@ -52,13 +53,13 @@ var _ page.Page = (*Page)(nil)
 // New returns the page of no pod.
 func New(km *keys.Map, th *theme.Theme) *Page {
 	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
-	p.dests = table.New(table.Options[*session.Dest]{
+	p.dests = table.New(table.Options[*session.Dest, snat.Dest]{
 		Columns: p.columns(),
-		Key:     func(d *session.Dest) string { return d.Dest.String() },
+		Key:     func(d *session.Dest) snat.Dest { return d.Dest },
 		Sort:    "counts",
 		Keys:    km,
 	}, th)
-	p.procs = table.New(table.Options[session.Process]{
+	p.procs = table.New(table.Options[session.Process, processID]{
 		Columns: p.processColumns(),
 		Key:     processKey,
 		Sort:    "open",
@@ -419,7 +420,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 
 // Select puts the cursor on a destination, taking back whatever hides it.
 func (p *Page) Select(d *session.Dest) bool {
-	key := d.Dest.String()
+	key := d.Dest
 	if !p.dests.Select(key) {
 		p.publicOnly, p.eligibleOnly = false, false
 		p.dests.SetFilter("")

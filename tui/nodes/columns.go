@@ -1,9 +1,8 @@
 package nodes
 
 import (
-	"cmp"
+	"math"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/snattop/snattop/internal/sanitize"
@@ -24,13 +23,13 @@ func (p *Page) columns() []column {
 	return []column{
 		{
 			ID: "node", Title: "NODE", Min: 16, Soft: 24, Max: 63, Middle: true,
-			Text:    p.name,
-			Compare: func(a, b *session.Node) int { return strings.Compare(a.Name, b.Name) },
+			Text: p.name,
+			Word: func(dst []byte, n *session.Node) []byte { return append(dst, n.Name...) },
 		},
 		{
 			ID: "ip", Title: "IP", Min: 10, Soft: 15, Max: 39, Priority: 2,
-			Text:    func(n *session.Node) string { return orDash(sanitize.Text(n.InternalIP)) },
-			Compare: compareIP,
+			Text: func(n *session.Node) string { return orDash(sanitize.Text(n.InternalIP)) },
+			Word: addressOf,
 		},
 		{
 			ID: "gauge", Min: 8, Max: 32, Weight: 3, Priority: 4,
@@ -38,40 +37,40 @@ func (p *Page) columns() []column {
 		},
 		{
 			ID: "ports", Title: "PORTS", Min: 6, Max: 9, Right: true, Descending: true,
-			Text:    func(n *session.Node) string { return format.About(n.Ports.Estimate) },
-			Look:    p.verdictLook,
-			Compare: by(func(n *session.Node) int { return n.Ports.Estimate }),
+			Text:   func(n *session.Node) string { return format.About(n.Ports.Estimate) },
+			Look:   p.verdictLook,
+			Number: by(func(n *session.Node) int { return n.Ports.Estimate }),
 		},
 		{
 			ID: "min", Title: "MIN", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
-			Text:    func(n *session.Node) string { return bound("≥", n.Ports.Min) },
-			Look:    p.quiet,
-			Compare: by(func(n *session.Node) int { return n.Ports.Min }),
+			Text:   func(n *session.Node) string { return bound("≥", n.Ports.Min) },
+			Look:   p.quiet,
+			Number: by(func(n *session.Node) int { return n.Ports.Min }),
 		},
 		{
 			ID: "max", Title: "MAX", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
-			Text:    func(n *session.Node) string { return bound("≤", n.Ports.Max) },
-			Look:    p.quiet,
-			Compare: by(func(n *session.Node) int { return n.Ports.Max }),
+			Text:   func(n *session.Node) string { return bound("≤", n.Ports.Max) },
+			Look:   p.quiet,
+			Number: by(func(n *session.Node) int { return n.Ports.Max }),
 		},
 		{
 			ID: "used", Title: "USED", Min: 5, Max: 7, Right: true, Descending: true, Priority: 1,
-			Text:    used,
-			Look:    p.verdictLook,
-			Compare: byFloat(pressure),
+			Text:   used,
+			Look:   p.verdictLook,
+			Number: known(pressure),
 		},
 		{
 			ID: "measured", Title: "MEASURED", Min: 8, Max: 9, Right: true, Descending: true, Priority: 3,
-			Text:    measured,
-			Look:    func(*session.Node) theme.Style { return p.theme.Text },
-			Compare: byFloat(measuredUsed),
-			Absent:  func() bool { return !p.cloudTells },
+			Text:   measured,
+			Look:   func(*session.Node) theme.Style { return p.theme.Text },
+			Number: known(measuredUsed),
+			Absent: func() bool { return !p.cloudTells },
 		},
 		{
 			ID: "full", Title: "FULL IN", Min: 7, Max: 9, Right: true, Priority: 2,
-			Text:    func(n *session.Node) string { return format.FullIn(n.FullIn) },
-			Look:    p.urgency,
-			Compare: bySooner,
+			Text:   func(n *session.Node) string { return format.FullIn(n.FullIn) },
+			Look:   p.urgency,
+			Number: left,
 		},
 		{
 			ID: "trend", Title: "5 MIN", Min: 8, Max: 30, Weight: 1, Priority: 7,
@@ -83,9 +82,9 @@ func (p *Page) columns() []column {
 		p.counter("trying", "TRYING", 6, true, func(n *session.Node) int { return n.Trying }),
 		{
 			ID: "cooling", Title: "COOLING", Min: 7, Max: 8, Right: true, Descending: true, Priority: 6,
-			Text:    func(n *session.Node) string { return format.About(n.Cooling) },
-			Look:    func(n *session.Node) theme.Style { return page.Counter(p.theme, float64(n.Cooling)) },
-			Compare: by(func(n *session.Node) int { return n.Cooling }),
+			Text:   func(n *session.Node) string { return format.About(n.Cooling) },
+			Look:   func(n *session.Node) theme.Style { return page.Counter(p.theme, float64(n.Cooling)) },
+			Number: by(func(n *session.Node) int { return n.Cooling }),
 		},
 		p.rate("new", "NEW/S", 5, false, func(n *session.Node) float64 { return n.OpensPerSecond }),
 		p.rate("fail", "FAIL/S", 2, true, func(n *session.Node) float64 { return n.FailedPerSecond }),
@@ -99,7 +98,7 @@ func (p *Page) columns() []column {
 				_, _, look := p.theme.Verdict(n.Verdict)
 				return look
 			},
-			Compare: func(a, b *session.Node) int { return cmp.Compare(a.Verdict.Rank(), b.Verdict.Rank()) },
+			Number: func(n *session.Node) float64 { return float64(n.Verdict.Rank()) },
 		},
 	}
 }
@@ -130,7 +129,7 @@ func (p *Page) counter(id, title string, width int, alarm bool, value func(*sess
 			}
 			return page.Counter(p.theme, float64(value(n)))
 		},
-		Compare: by(value),
+		Number: by(value),
 	}
 }
 
@@ -149,7 +148,7 @@ func (p *Page) rate(id, title string, priority int, alarm bool, value func(*sess
 			}
 			return page.Counter(p.theme, value(n))
 		},
-		Compare: byFloat(value),
+		Number: known(value),
 	}
 }
 
@@ -188,15 +187,12 @@ func (p *Page) urgency(n *session.Node) theme.Style {
 	}
 }
 
-// bySooner puts those first that are full first, those that do not fill last.
-func bySooner(a, b *session.Node) int {
-	left := func(n *session.Node) time.Duration {
-		if n.FullIn == nil || !page.Seen(n) {
-			return 1<<63 - 1
-		}
-		return *n.FullIn
+// left puts those first that are full first, those that do not fill last.
+func left(n *session.Node) float64 {
+	if n.FullIn == nil || !page.Seen(n) {
+		return math.Inf(1)
 	}
-	return cmp.Compare(left(a), left(b))
+	return n.FullIn.Seconds()
 }
 
 // measured is what the cloud itself says; a figure of its own, and never mixed
@@ -252,27 +248,26 @@ func pressure(n *session.Node) float64 {
 }
 
 // by orders nodes by a number; those without numbers come below zero.
-func by(value func(*session.Node) int) func(a, b *session.Node) int {
-	return byFloat(func(n *session.Node) float64 { return float64(value(n)) })
+func by(value func(*session.Node) int) func(*session.Node) float64 {
+	return known(func(n *session.Node) float64 { return float64(value(n)) })
 }
 
-func byFloat(value func(*session.Node) float64) func(a, b *session.Node) int {
-	known := func(n *session.Node) float64 {
+func known(value func(*session.Node) float64) func(*session.Node) float64 {
+	return func(n *session.Node) float64 {
 		if !page.Seen(n) {
 			return -2
 		}
 		return value(n)
 	}
-	return func(a, b *session.Node) int { return cmp.Compare(known(a), known(b)) }
 }
 
-func compareIP(a, b *session.Node) int {
-	x, errX := netip.ParseAddr(a.InternalIP)
-	y, errY := netip.ParseAddr(b.InternalIP)
-	if errX != nil || errY != nil {
-		return strings.Compare(a.InternalIP, b.InternalIP)
+// addressOf orders by addresses, IPv4 first; what is none comes last.
+func addressOf(dst []byte, n *session.Node) []byte {
+	ip, err := netip.ParseAddr(n.InternalIP)
+	if err != nil {
+		return append(append(dst, 0xff), n.InternalIP...)
 	}
-	return x.Compare(y)
+	return append(append(dst, byte(ip.BitLen())), ip.AsSlice()...)
 }
 
 func orDash(s string) string {

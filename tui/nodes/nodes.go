@@ -22,7 +22,7 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	table *table.Table[*session.Node]
+	table *table.Table[*session.Node, string]
 	pic   page.Picture
 	// cloudTells means that the cloud measures any of the nodes.
 	cloudTells bool
@@ -36,7 +36,7 @@ var _ page.Page = (*Page)(nil)
 // no nodes at all.
 func New(km *keys.Map, th *theme.Theme, hint string) *Page {
 	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
-	p.table = table.New(table.Options[*session.Node]{
+	p.table = table.New(table.Options[*session.Node, string]{
 		Columns: p.columns(),
 		Key:     func(n *session.Node) string { return n.Name },
 		Span:    p.span,

@@ -1,8 +1,6 @@
 package pods
 
 import (
-	"cmp"
-	"strings"
 
 	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/sanitize"
@@ -26,19 +24,19 @@ func (p *Page) columns() []column {
 				}
 				return p.theme.Text
 			},
-			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Title(), b.Title()) },
+			Word: byTitle,
 		},
 		{
 			ID: "owner", Title: "OWNER", Min: 12, Soft: 16, Max: 45, Priority: 3,
-			Text:    ownedBy,
-			Look:    func(*session.Owner) theme.Style { return p.theme.Dim },
-			Compare: func(a, b *session.Owner) int { return strings.Compare(a.Workload.String(), b.Workload.String()) },
+			Text: ownedBy,
+			Look: func(*session.Owner) theme.Style { return p.theme.Dim },
+			Word: func(dst []byte, o *session.Owner) []byte { return append(append(append(dst, o.Workload.Kind...), '/'), o.Workload.Name...) },
 		},
 		{
 			ID: "cause", Title: "CAUSE", Min: 10, Max: 11, Priority: 2,
-			Text:    p.cause,
-			Look:    p.causeLook,
-			Compare: func(a, b *session.Owner) int { return cmp.Compare(p.causeRank(a), p.causeRank(b)) },
+			Text:   p.cause,
+			Look:   p.causeLook,
+			Number: func(o *session.Owner) float64 { return float64(p.causeRank(o)) },
 		},
 		p.counter("ports", "PORTS", 6, 0, page.Counter, format.About, func(o *session.Owner) int { return o.Ports.Estimate }),
 		p.counter("open", "OPEN", 5, 0, page.Counter, format.Count[int], func(o *session.Owner) int { return o.Open }),
@@ -59,8 +57,8 @@ func (p *Page) columns() []column {
 			Text: func(o *session.Owner) string {
 				return format.Count(o.EstablishedPublic)
 			},
-			Look:    func(o *session.Owner) theme.Style { return page.Counter(p.theme, float64(o.EstablishedPublic)) },
-			Compare: func(a, b *session.Owner) int { return cmp.Compare(a.EstablishedPublic, b.EstablishedPublic) },
+			Look:   func(o *session.Owner) theme.Style { return page.Counter(p.theme, float64(o.EstablishedPublic)) },
+			Number: func(o *session.Owner) float64 { return float64(o.EstablishedPublic) },
 		},
 		{
 			ID: "note", Min: 13, Max: 40, Priority: 7,
@@ -81,8 +79,8 @@ func (p *Page) counter(id, title string, width, priority int, how look, write fu
 			}
 			return write(value(o))
 		},
-		Look:    func(o *session.Owner) theme.Style { return how(p.theme, float64(value(o))) },
-		Compare: func(a, b *session.Owner) int { return cmp.Compare(value(a), value(b)) },
+		Look:   func(o *session.Owner) theme.Style { return how(p.theme, float64(value(o))) },
+		Number: func(o *session.Owner) float64 { return float64(value(o)) },
 	}
 }
 
@@ -101,8 +99,16 @@ func (p *Page) rate(id, title string, width, priority int, how look, value func(
 			}
 			return how(p.theme, value(o))
 		},
-		Compare: func(a, b *session.Owner) int { return cmp.Compare(value(a), value(b)) },
+		Number: value,
 	}
+}
+
+// byTitle orders by what title says, host processes first.
+func byTitle(dst []byte, o *session.Owner) []byte {
+	if o.Name == "" {
+		return append(dst, o.Workload.Name...)
+	}
+	return append(append(append(dst, o.Namespace...), '/'), o.Name...)
 }
 
 func title(o *session.Owner) string { return sanitize.Text(o.Title()) }

@@ -22,7 +22,7 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	table *table.Table[*session.Owner]
+	table *table.Table[*session.Owner, session.Key]
 	pic   page.Picture
 
 	// name is the node that the page is about; node is nil when the picture
@@ -40,9 +40,9 @@ var _ page.Page = (*Page)(nil)
 // New returns the page of no node.
 func New(km *keys.Map, th *theme.Theme) *Page {
 	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
-	p.table = table.New(table.Options[*session.Owner]{
+	p.table = table.New(table.Options[*session.Owner, session.Key]{
 		Columns: p.columns(),
-		Key:     func(o *session.Owner) string { return string(o.Key) },
+		Key:     func(o *session.Owner) session.Key { return o.Key },
 		Sort:    "ports",
 		Keys:    km,
 	}, th)
@@ -149,13 +149,13 @@ func (p *Page) Selected() *session.Owner {
 
 // Select puts the cursor on an owner, taking back whatever hides it.
 func (p *Page) Select(owner session.Key) bool {
-	if p.table.Select(string(owner)) {
+	if p.table.Select(owner) {
 		return true
 	}
 	p.publicOnly, p.eligibleOnly = false, false
 	p.table.SetFilter("")
 	p.refresh()
-	return p.table.Select(string(owner))
+	return p.table.Select(owner)
 }
 
 // Filter returns the filter of the rows.

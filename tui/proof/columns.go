@@ -44,9 +44,9 @@ func (p *Page) columns() []column {
 		},
 		{
 			ID: "change", Title: "CHANGE", Min: 7, Max: 9, Right: true, Descending: true,
-			Text:    func(r *row) string { return percent(r.Headline().Change) },
-			Look:    func(r *row) theme.Style { return p.look(r.Answer) },
-			Compare: func(a, b *row) int { return cmp.Compare(share(a), share(b)) },
+			Text:   func(r *row) string { return percent(r.Headline().Change) },
+			Look:   func(r *row) theme.Style { return p.look(r.Answer) },
+			Number: share,
 		},
 		{
 			ID: "answer", Title: "ANSWER", Min: 13, Max: 14,

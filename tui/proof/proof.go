@@ -24,7 +24,7 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	table *table.Table[*row]
+	table *table.Table[*row, string]
 	pic   page.Picture
 	// baseline is the picture that now is compared with; its Snap is nil until
 	// there is one. before is what is compared with of it.
@@ -46,7 +46,7 @@ var _ page.Page = (*Page)(nil)
 // New returns the page without a picture and without a baseline.
 func New(km *keys.Map, th *theme.Theme) *Page {
 	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
-	p.table = table.New(table.Options[*row]{
+	p.table = table.New(table.Options[*row, string]{
 		Columns: p.columns(),
 		Key:     func(r *row) string { return r.key },
 		Sort:    "answer",

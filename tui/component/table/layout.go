@@ -18,7 +18,7 @@ type placed struct {
 const marker = 1
 
 // columns returns the layout, made anew only when rows or width have changed.
-func (t *Table[R]) columns() []placed {
+func (t *Table[R, K]) columns() []placed {
 	if !t.dirty {
 		return t.layout
 	}
@@ -49,7 +49,7 @@ const dispensable = 3
 // contents need, then as many of the dispensable ones as there is room for,
 // in order of priority. When even the first do not fit they get their minimum
 // widths, and the least important are dropped.
-func (t *Table[R]) fitting(gap int) []placed {
+func (t *Table[R, K]) fitting(gap int) []placed {
 	cols := t.opts.Columns
 	width := make([]int, len(cols)) // 0: not shown
 	used := marker - gap
@@ -83,7 +83,7 @@ func (t *Table[R]) fitting(gap int) []placed {
 // squeeze makes the chosen columns fit: first they get their minimum widths,
 // from the left, as far as needed; then the least important are dropped; what
 // is left then gives way from the right.
-func (t *Table[R]) squeeze(width []int, used, gap int) int {
+func (t *Table[R, K]) squeeze(width []int, used, gap int) int {
 	for i, c := range t.opts.Columns {
 		if used > t.width && width[i] > c.Min {
 			cut := min(width[i]-c.Min, used-t.width)
@@ -107,7 +107,7 @@ func (t *Table[R]) squeeze(width []int, used, gap int) int {
 }
 
 // byPriority is the columns' indexes, the most important first.
-func (t *Table[R]) byPriority() []int {
+func (t *Table[R, K]) byPriority() []int {
 	order := make([]int, len(t.opts.Columns))
 	for i := range order {
 		order[i] = i
@@ -120,7 +120,7 @@ func (t *Table[R]) byPriority() []int {
 
 // widen hands out the width beyond the minimum: first what contents need, in
 // turn, then what is left to the columns that have a weight.
-func (t *Table[R]) widen(gap int) {
+func (t *Table[R, K]) widen(gap int) {
 	room := t.width - marker + gap
 	for _, p := range t.layout {
 		room -= p.width + gap
@@ -156,20 +156,13 @@ func (t *Table[R]) widen(gap int) {
 }
 
 // natural is the width that a column's title and contents need.
-func (t *Table[R]) natural(column int) int {
-	c := t.opts.Columns[column]
+func (t *Table[R, K]) natural(column int) int {
+	c := &t.opts.Columns[column]
 	w := max(c.Min, format.Width(c.Title))
 	if !c.Right {
 		w = max(w, format.Width(c.Title)+1) // room for the mark of the order
 	}
-	if c.Text != nil {
-		for _, r := range t.rows {
-			w = max(w, format.Width(c.Text(r)))
-			if c.Max > 0 && w >= c.Max {
-				break
-			}
-		}
-	}
+	w = max(w, t.widths.of(column))
 	if c.Max > 0 {
 		w = min(w, c.Max)
 	}

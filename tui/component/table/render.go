@@ -10,18 +10,22 @@ import (
 	"github.com/snattop/snattop/tui/theme"
 )
 
+// goneMark stands before a row that is there no more.
+const goneMark = "×"
+
 // View draws the heading and the rows in the window, each line exactly as
 // wide as the table.
-func (t *Table[R]) View() string {
+func (t *Table[R, K]) View() string {
 	if t.width <= 0 || t.height <= 0 {
 		return ""
 	}
+	t.measureWindow()
 	lines := make([]string, 0, t.height)
 	lines = append(lines, t.heading())
-	for i := t.offset; i < len(t.shown) && len(lines) < t.height; i++ {
-		lines = append(lines, t.line(t.rows[t.shown[i]], i == t.cursor))
+	for i := t.offset; i < len(t.order) && len(lines) < t.height; i++ {
+		lines = append(lines, t.line(t.order[i], i == t.cursor))
 	}
-	if len(t.shown) == 0 {
+	if len(t.order) == 0 {
 		for _, l := range strings.Split(t.nothing(), "\n") {
 			if len(lines) < t.height {
 				lines = append(lines, t.theme.Dim.Render(format.Left(" "+l, t.width)))
@@ -34,14 +38,14 @@ func (t *Table[R]) View() string {
 	return strings.Join(lines, "\n")
 }
 
-func (t *Table[R]) nothing() string {
-	if len(t.rows) > 0 {
-		return fmt.Sprintf("nothing here matches %q; esc shows all %s again", t.filter, format.Plural(len(t.rows), "row"))
+func (t *Table[R, K]) nothing() string {
+	if len(t.given) > 0 {
+		return fmt.Sprintf("nothing here matches %q; esc shows all %s again", t.filter, format.Plural(len(t.given), "row"))
 	}
 	return t.empty
 }
 
-func (t *Table[R]) heading() string {
+func (t *Table[R, K]) heading() string {
 	var b strings.Builder
 	b.WriteString(format.Spaces(marker))
 	for _, p := range t.columns() {
@@ -69,7 +73,8 @@ func (t *Table[R]) heading() string {
 	return format.Left(b.String(), t.width)
 }
 
-func (t *Table[R]) line(r R, selected bool) string {
+func (t *Table[R, K]) line(slot int32, selected bool) string {
+	r := t.slots[slot].row
 	spanFrom, spanText, spanLook := -1, "", theme.Style{}
 	if t.opts.Span != nil {
 		if id, text, look, ok := t.opts.Span(r); ok {
@@ -86,18 +91,26 @@ func (t *Table[R]) line(r R, selected bool) string {
 		b.WriteString(format.Spaces(p.gap))
 		b.WriteString(t.cell(p, r))
 	}
-	if !selected {
-		return format.Left(" "+b.String(), t.width)
+	line := b.String()
+	gone := !t.lives(slot)
+	if gone {
+		line = t.theme.Dim.Render(ansi.Strip(line))
+	}
+	switch {
+	case gone && !selected:
+		return format.Left(t.theme.Dim.Render(goneMark)+line, t.width)
+	case !selected:
+		return format.Left(" "+line, t.width)
 	}
 	look := t.theme.Selected
 	mark := t.theme.Accent.Render("▌")
 	if !t.focused {
 		look, mark = t.theme.SelectedBlurred, t.theme.Dim.Render("▏")
 	}
-	return look.Over(format.Left(mark+b.String(), t.width))
+	return look.Over(format.Left(mark+line, t.width))
 }
 
-func (t *Table[R]) cell(p placed, r R) string {
+func (t *Table[R, K]) cell(p placed, r R) string {
 	c := t.opts.Columns[p.column]
 	var text string
 	switch {
@@ -118,7 +131,7 @@ func (t *Table[R]) cell(p placed, r R) string {
 	return format.Left(text, p.width)
 }
 
-func (t *Table[R]) columnNumber(id string) int {
+func (t *Table[R, K]) columnNumber(id string) int {
 	for i, c := range t.opts.Columns {
 		if c.ID == id {
 			return i
@@ -129,7 +142,7 @@ func (t *Table[R]) columnNumber(id string) int {
 
 // RowText writes the selected row as one line for the clipboard: every
 // column that has text, whether there is room for it or not, with its title.
-func (t *Table[R]) RowText() string {
+func (t *Table[R, K]) RowText() string {
 	r, ok := t.Selected()
 	if !ok {
 		return ""

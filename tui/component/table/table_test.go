@@ -17,8 +17,8 @@ type row struct {
 	n    int
 }
 
-func newTable(width, height int, rows ...row) *Table[row] {
-	t := New(Options[row]{
+func newTable(width, height int, rows ...row) *Table[row, string] {
+	t := New(Options[row, string]{
 		Columns: []Column[row]{
 			{ID: "name", Title: "NAME", Min: 8, Max: 30, Middle: true, Text: func(r row) string { return r.name }, Compare: func(a, b row) int { return strings.Compare(a.name, b.name) }},
 			{ID: "n", Title: "N", Min: 5, Right: true, Descending: true, Text: func(r row) string { return fmt.Sprint(r.n) }, Compare: func(a, b row) int { return cmp.Compare(a.n, b.n) }},
@@ -43,7 +43,9 @@ func many(n int) []row {
 	return rows
 }
 
-func press(t *Table[row], keys ...string) {
+func press(t *Table[row, string], keys ...string) { pressOn(t, keys...) }
+
+func pressOn[R any, K comparable](t *Table[R, K], keys ...string) {
 	codes := map[string]rune{"up": tea.KeyUp, "down": tea.KeyDown, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown}
 	for _, k := range keys {
 		if code, ok := codes[k]; ok {
@@ -54,7 +56,7 @@ func press(t *Table[row], keys ...string) {
 	}
 }
 
-func selected(t *testing.T, tb *Table[row]) string {
+func selected(t *testing.T, tb *Table[row, string]) string {
 	t.Helper()
 	r, ok := tb.Selected()
 	if !ok {
@@ -63,10 +65,10 @@ func selected(t *testing.T, tb *Table[row]) string {
 	return r.name
 }
 
-func names(tb *Table[row]) string {
+func names(tb *Table[row, string]) string {
 	var out []string
-	for _, i := range tb.shown {
-		out = append(out, tb.rows[i].name)
+	for _, i := range tb.order {
+		out = append(out, tb.slots[i].row.name)
 	}
 	return strings.Join(out, " ")
 }
@@ -296,32 +298,6 @@ func TestReset(t *testing.T) {
 	}
 	if !tb.Select("row-00002") || tb.Select("nowhere") {
 		t.Error("Select finds what is not there, or not what is")
-	}
-}
-
-func BenchmarkMove(b *testing.B) {
-	for _, n := range []int{50, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			tb := newTable(200, 60, many(n)...)
-			tb.View()
-			for i := 0; b.Loop(); i++ {
-				if i%2 == 0 {
-					press(tb, "j")
-				} else {
-					press(tb, "k")
-				}
-				_ = tb.View()
-			}
-		})
-	}
-}
-
-func BenchmarkSetRows(b *testing.B) {
-	rows := many(10_000)
-	tb := newTable(200, 60, rows...)
-	for b.Loop() {
-		tb.SetRows(rows)
-		_ = tb.View()
 	}
 }
 
