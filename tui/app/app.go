@@ -132,6 +132,8 @@ type Model struct {
 
 	pic    page.Picture
 	frozen bool
+	// touched is when the operator last acted.
+	touched time.Time
 	// ended means that the view tells of no more changes.
 	ended bool
 
@@ -314,10 +316,13 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case pageMsg:
 		return m.pageWritten(msg)
 	case tea.KeyPressMsg:
+		m.touched = m.opts.Now()
 		return m.keyPressed(msg)
 	case tea.PasteMsg:
+		m.touched = m.opts.Now()
 		return m.pasted(msg)
 	case tea.MouseClickMsg, tea.MouseWheelMsg:
+		m.touched = m.opts.Now()
 		return m.mouse(msg)
 	}
 	return nil

@@ -55,11 +55,23 @@ func (m *Model) look() {
 	if m.frozen {
 		return
 	}
+	before := m.pic.Snap
 	m.pic.Snap = m.view.Snapshot()
 	if m.pic.Snap == nil {
 		m.pic.Snap = &session.Snapshot{}
 	}
+	if before != nil && leapt(before.Time, m.pic.Snap.Time) {
+		m.pic.Clock = time.Time{}
+		m.show(m.pic)
+	}
 	m.age()
+}
+
+// leapt reports whether a picture is of another time than the one before: after
+// a seek no row has a place on the screen to keep.
+func leapt(before, now time.Time) bool {
+	d := now.Sub(before)
+	return d < 0 || d >= leap-time.Second
 }
 
 // age sets the time against which ages are measured. A frozen picture does
@@ -69,6 +81,7 @@ func (m *Model) age() {
 		return
 	}
 	m.pic.Now, m.pic.Reach = m.opts.Now(), &m.reach
+	m.pic.Clock, m.pic.Touched = m.pic.Now, m.touched
 	if m.pic.Snap.Cluster.Source == "recording" {
 		m.pic.Now = m.pic.Snap.Time
 	}

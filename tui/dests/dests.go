@@ -44,6 +44,8 @@ type Page struct {
 	width, height int
 	// shown is the destination whose processes are in the right pane.
 	shown *session.Dest
+	// whose is that destination, also of pictures before.
+	whose snat.Dest
 	// asked is the node that was diagnosed last.
 	asked page.Asked
 }
@@ -103,6 +105,8 @@ func (p *Page) Title() string { return p.title }
 func (p *Page) SetPicture(pic page.Picture) {
 	same := pic.Snap == p.pic.Snap
 	p.pic = pic
+	p.dests.SetTime(pic.Clock, pic.Touched)
+	p.procs.SetTime(pic.Clock, pic.Touched)
 	if !same {
 		p.refresh()
 	}
@@ -136,11 +140,22 @@ func (p *Page) refresh() {
 	p.followDest()
 }
 
+// choose shows at once what the operator wants to see.
+func (p *Page) choose() {
+	p.refresh()
+	p.dests.Settle()
+	p.followDest()
+}
+
 // followDest shows the processes of the destination under the cursor.
 func (p *Page) followDest() {
 	d, ok := p.dests.Selected()
 	if ok && d == p.shown {
 		return
+	}
+	if ok && d.Dest != p.whose {
+		p.procs.Reset() // of another: no row has a place to keep
+		p.whose = d.Dest
 	}
 	p.shown = d
 	var rows []session.Process
@@ -256,11 +271,11 @@ func (p *Page) Update(msg tea.Msg) tea.Cmd {
 			return nil
 		case key.Matches(msg, p.keys.Global.Public):
 			p.publicOnly = !p.publicOnly
-			p.refresh()
+			p.choose()
 			return nil
 		case key.Matches(msg, p.keys.Global.Eligible):
 			p.eligibleOnly = !p.eligibleOnly
-			p.refresh()
+			p.choose()
 			return nil
 		}
 	case tea.MouseClickMsg:

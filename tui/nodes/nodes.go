@@ -55,6 +55,7 @@ func New(km *keys.Map, th *theme.Theme, hint string) *Page {
 func (p *Page) SetPicture(pic page.Picture) {
 	same := pic.Snap == p.pic.Snap
 	p.pic = pic
+	p.table.SetTime(pic.Clock, pic.Touched)
 	if !same {
 		p.cloudTells = slices.ContainsFunc(pic.Snap.Nodes, func(n *session.Node) bool { return measuredUsed(n) >= 0 })
 		p.table.SetRows(pic.Snap.Nodes)

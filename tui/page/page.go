@@ -52,6 +52,10 @@ type Picture struct {
 	// Reach knows how long nodes that are being reached take; nil is that nobody
 	// does.
 	Reach *progress.Reach
+	// Clock is the operator's own time, and Touched when they last acted: rows
+	// change places in the pauses. Without a clock they do at once, because what
+	// is shown has nothing to do with what was.
+	Clock, Touched time.Time
 }
 
 // Taking says for how long a node has been on its way, and how long it still
@@ -214,20 +218,26 @@ func Whose(o *session.Owner) string {
 	return sanitize.Text(o.Namespace + "/" + o.Workload.Name)
 }
 
-// Window tells which rows of a table are on the screen, when not all are.
+// Window tells which rows of a table are on the screen, when not all are, and
+// whether they are to change places.
 func Window(t interface {
 	Count() (shown, total int)
 	Window() (first, last int)
+	Settling() bool
 }) string {
+	settling := ""
+	if t.Settling() {
+		settling = " · order waits"
+	}
 	first, last := t.Window()
 	shown, total := t.Count()
 	switch {
 	case last-first+1 < shown:
-		return " · " + format.Count(first) + "–" + format.Count(last) + " of " + format.Count(shown)
+		return " · " + format.Count(first) + "–" + format.Count(last) + " of " + format.Count(shown) + settling
 	case shown < total:
-		return " · " + format.Count(shown) + " of " + format.Count(total)
+		return " · " + format.Count(shown) + " of " + format.Count(total) + settling
 	default:
-		return ""
+		return settling
 	}
 }
 

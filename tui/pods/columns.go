@@ -1,7 +1,6 @@
 package pods
 
 import (
-
 	"github.com/snattop/snattop/internal/runbook"
 	"github.com/snattop/snattop/internal/sanitize"
 	"github.com/snattop/snattop/internal/session"
@@ -30,7 +29,9 @@ func (p *Page) columns() []column {
 			ID: "owner", Title: "OWNER", Min: 12, Soft: 16, Max: 45, Priority: 3,
 			Text: ownedBy,
 			Look: func(*session.Owner) theme.Style { return p.theme.Dim },
-			Word: func(dst []byte, o *session.Owner) []byte { return append(append(append(dst, o.Workload.Kind...), '/'), o.Workload.Name...) },
+			Word: func(dst []byte, o *session.Owner) []byte {
+				return append(append(append(dst, o.Workload.Kind...), '/'), o.Workload.Name...)
+			},
 		},
 		{
 			ID: "cause", Title: "CAUSE", Min: 10, Max: 11, Priority: 2,

@@ -33,6 +33,8 @@ type Page struct {
 	publicOnly, eligibleOnly bool
 	// asked is the node that was diagnosed last.
 	asked page.Asked
+	// rows is what the table was given last.
+	rows []*session.Owner
 }
 
 var _ page.Page = (*Page)(nil)
@@ -70,6 +72,7 @@ func (p *Page) Node() *session.Node { return p.node }
 func (p *Page) SetPicture(pic page.Picture) {
 	same := pic.Snap == p.pic.Snap
 	p.pic = pic
+	p.table.SetTime(pic.Clock, pic.Touched)
 	if !same {
 		p.refresh()
 	}
@@ -78,9 +81,8 @@ func (p *Page) SetPicture(pic page.Picture) {
 // refresh takes the node's owners out of the picture.
 func (p *Page) refresh() {
 	p.node = p.pic.Snap.Node(p.name)
-	var rows []*session.Owner
+	rows := p.rows[:0]
 	if p.node != nil {
-		rows = make([]*session.Owner, 0, len(p.node.Owners))
 		for _, o := range p.node.Owners {
 			if p.publicOnly && o.EstablishedPublic+o.SynSentPublic == 0 || p.eligibleOnly && o.Ports.Max+o.UDPFlows == 0 {
 				continue
@@ -90,6 +92,7 @@ func (p *Page) refresh() {
 	}
 	p.table.SetEmpty(p.emptyText())
 	p.table.SetRows(rows)
+	p.rows = rows
 }
 
 func (p *Page) emptyText() string {
@@ -128,10 +131,12 @@ func (p *Page) Update(msg tea.Msg) tea.Cmd {
 		case key.Matches(msg, p.keys.Global.Public):
 			p.publicOnly = !p.publicOnly
 			p.refresh()
+			p.table.Settle()
 			return nil
 		case key.Matches(msg, p.keys.Global.Eligible):
 			p.eligibleOnly = !p.eligibleOnly
 			p.refresh()
+			p.table.Settle()
 			return nil
 		}
 	}

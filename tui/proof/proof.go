@@ -71,6 +71,7 @@ func (p *Page) HasBaseline() bool { return p.baseline.Snap != nil }
 // when somebody looks.
 func (p *Page) SetPicture(pic page.Picture) {
 	p.pic = pic
+	p.table.SetTime(pic.Clock, pic.Touched)
 	p.outOfDate = p.outOfDate || pic.Snap != p.compared
 }
 

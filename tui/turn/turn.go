@@ -32,7 +32,7 @@ type Subject struct {
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	table *table.Table[*rollup.Row]
+	table *table.Table[*rollup.Row, string]
 	pic   page.Picture
 
 	subject Subject
@@ -61,7 +61,7 @@ func (p *Page) Open(s Subject, row string) {
 	p.subject, p.sum, p.summed, p.want = s, nil, nil, row
 	p.work.number++ // what is being added up is of something else
 	p.work.busy = false
-	p.table = table.New(table.Options[*rollup.Row]{
+	p.table = table.New(table.Options[*rollup.Row, string]{
 		Columns: p.columns(),
 		Key:     func(r *rollup.Row) string { return r.Key },
 		Sort:    "ports",
@@ -75,7 +75,10 @@ func (p *Page) Open(s Subject, row string) {
 func (p *Page) Subject() Subject { return p.subject }
 
 // SetPicture shows a picture. Nothing is added up before the page is seen.
-func (p *Page) SetPicture(pic page.Picture) { p.pic = pic }
+func (p *Page) SetPicture(pic page.Picture) {
+	p.pic = pic
+	p.table.SetTime(pic.Clock, pic.Touched)
+}
 
 // crowded is the number of connections' rows from which adding up takes longer
 // than a frame may, and is done beside the UI.

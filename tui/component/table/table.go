@@ -145,7 +145,7 @@ func (t *Table[R, K]) SetRows(rows []R) {
 	t.remember(rows)
 	t.dirty = true
 	t.restless = t.unsettled()
-	if t.restless && (len(t.order) == 0 || t.mayRest()) {
+	if t.restless && (len(t.order) == 0 || len(rows) == 0 || t.mayRest()) {
 		t.Settle()
 		return
 	}
