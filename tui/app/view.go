@@ -14,6 +14,7 @@ import (
 	"github.com/snattop/snattop/tui/component/header"
 	"github.com/snattop/snattop/tui/component/sheet"
 	"github.com/snattop/snattop/tui/component/stepper"
+	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/page"
 )
@@ -324,5 +325,6 @@ func (m *Model) legend() sheet.Group {
 		bind("◌", "not heard of"),
 		bind(page.GapMark, "gap: see x"),
 		bind(page.JobMark, "runs to an end"),
+		bind(table.GoneMark, "gone"),
 	)}
 }

@@ -170,13 +170,12 @@ func rank(d *session.Dest) float64 {
 
 // byDest orders by address, IPv4 first, then port, then protocol.
 func byDest(dst []byte, d *session.Dest) []byte {
-	dst = append(dst, byte(d.IP.BitLen()))
 	if d.IP.Is4() {
 		b := d.IP.As4()
-		dst = append(dst, b[:]...)
+		dst = append(append(dst, 4), b[:]...)
 	} else {
 		b := d.IP.As16()
-		dst = append(dst, b[:]...)
+		dst = append(append(dst, 6), b[:]...)
 	}
 	return append(binary.BigEndian.AppendUint16(dst, d.Port), byte(d.Protocol))
 }

@@ -267,7 +267,11 @@ func addressOf(dst []byte, n *session.Node) []byte {
 	if err != nil {
 		return append(append(dst, 0xff), n.InternalIP...)
 	}
-	return append(append(dst, byte(ip.BitLen())), ip.AsSlice()...)
+	family := byte(6)
+	if ip.Is4() {
+		family = 4
+	}
+	return append(append(dst, family), ip.AsSlice()...)
 }
 
 func orDash(s string) string {

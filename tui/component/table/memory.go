@@ -152,7 +152,7 @@ func (t *Table[R, K]) slot(k K) int32 {
 	if n := len(m.free); n > 0 {
 		at, m.free = m.free[n-1], m.free[:n-1]
 	} else {
-		at = int32(len(m.slots))
+		at = int32(len(m.slots)) //nolint:gosec // no picture holds two thousand million rows
 		m.slots = append(m.slots, slot[R, K]{})
 	}
 	m.slots[at] = slot[R, K]{key: k}

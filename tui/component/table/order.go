@@ -122,7 +122,7 @@ func (t *Table[R, K]) rankAll() {
 	rank := uint64(0)
 	for i, p := range pairs {
 		if i > 0 {
-			differ := false
+			var differ bool
 			if c.Word != nil {
 				differ = !t.words.equal(pairs[i-1].slot, p.slot)
 			} else {

@@ -27,12 +27,12 @@ func sortPairs(pairs, spare []pair) {
 		slices.SortStableFunc(pairs, comparePairs)
 		return
 	}
-	var same, any uint64 = ^uint64(0), 0
+	var same, some uint64 = ^uint64(0), 0
 	for _, p := range pairs {
 		same &= p.key
-		any |= p.key
+		some |= p.key
 	}
-	differ := same ^ any // the bits in which not all keys agree
+	differ := same ^ some // the bits in which not all keys agree
 	from, to := pairs, spare
 	for shift := 0; shift < 64; shift += digit {
 		if differ>>shift&(1<<digit-1) == 0 {

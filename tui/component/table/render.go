@@ -10,8 +10,8 @@ import (
 	"github.com/snattop/snattop/tui/theme"
 )
 
-// goneMark stands before a row that is there no more.
-const goneMark = "×"
+// GoneMark stands before a row that is there no more.
+const GoneMark = "×"
 
 // View draws the heading and the rows in the window, each line exactly as
 // wide as the table.
@@ -98,7 +98,7 @@ func (t *Table[R, K]) line(slot int32, selected bool) string {
 	}
 	switch {
 	case gone && !selected:
-		return format.Left(t.theme.Dim.Render(goneMark)+line, t.width)
+		return format.Left(t.theme.Dim.Render(GoneMark)+line, t.width)
 	case !selected:
 		return format.Left(" "+line, t.width)
 	}

@@ -75,7 +75,7 @@ func TestNothingJumpsWhileTheOperatorActs(t *testing.T) {
 		w.wants(t, "while keys are pressed", "a b c")
 	}
 	lines := strings.Split(ansi.Strip(w.View()), "\n")
-	if !strings.HasPrefix(lines[2], goneMark+"b") {
+	if !strings.HasPrefix(lines[2], GoneMark+"b") {
 		t.Errorf("a row that is gone does not look like it: %q", lines[2])
 	}
 	if shown, total := w.Count(); shown != 2 || total != 3 {
@@ -161,7 +161,7 @@ func TestClockSetBackHoldsNothingUp(t *testing.T) {
 func TestRowsOfOneKey(t *testing.T) {
 	t.Parallel()
 	w := newWatch(10, row{"a", 5}, row{"a", 4}, row{"a", 3})
-	w.wants(t, "three rows of one key", "a a a")
+	w.wants(t, "three rows of one key", strings.Repeat("a ", 2)+"a")
 	w.after(calm)
 	w.SetRows([]row{{"a", 1}})
 	w.wants(t, "one of them", "a")

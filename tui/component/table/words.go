@@ -11,7 +11,7 @@ import (
 type words struct {
 	text []byte
 	// from and to are where a slot's text is.
-	from, to []uint32
+	from, to []int
 	scratch  []byte
 }
 
@@ -46,9 +46,9 @@ func (w *words) take(slots []int32, text func(dst []byte, slot int32) []byte) {
 	clear(w.to)
 	w.text = w.text[:0]
 	for _, s := range slots {
-		w.from[s] = uint32(len(w.text))
+		w.from[s] = len(w.text)
 		w.text = text(w.text, s)
-		w.to[s] = uint32(len(w.text))
+		w.to[s] = len(w.text)
 	}
 }
 
