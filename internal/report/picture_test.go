@@ -78,7 +78,7 @@ func picture() *session.Snapshot {
 	host := &session.Owner{
 		Key: "host/sshd.service", Node: "full", HostNetwork: true, Known: true, Workload: inventory.Workload{Kind: "unit", Name: "sshd.service"},
 		Counts: session.Counts{Ports: snat.Ports{Min: 8, Estimate: 8, Max: 8}, Open: 8, EstablishedPublic: 8},
-		Listed:  []*session.Dest{{Dest: tcp("2001:db8::1", 22), Class: public, Established: 8}},
+		Listed: []*session.Dest{{Dest: tcp("2001:db8::1", 22), Class: public, Established: 8}},
 	}
 	// Seen by a collector that counts every event, and by one that knows
 	// nothing but lives.

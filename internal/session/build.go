@@ -61,9 +61,7 @@ func (s *Session) build(n *node, note bool) {
 	now := s.now
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
-	if note {
-		s.tidy(n)
-	}
+	s.refresh(n, note)
 	n.wake = now.Add(wakeEvery)
 	out := &Node{
 		Name: n.name, InternalIP: info.InternalIP, ProviderID: info.ProviderID, OS: info.OS, Ready: info.Ready,
@@ -83,45 +81,28 @@ func (s *Session) build(n *node, note bool) {
 	out.BudgetWas = n.budgetWas
 	out.room(out.Sight())
 
-	n.pulses = make(map[snat.Dest]*pulse, len(n.pulses))
-	byOwner := make(map[Key]*Owner)
-	perOwner := make(map[Key]*ownerLoads)
-	timers := s.timers()
-	for k, f := range n.flows {
-		o := byOwner[k.owner]
-		if o == nil {
-			o = s.owner(n, k.owner)
-			byOwner[k.owner] = o
-			perOwner[k.owner] = &ownerLoads{}
+	names := s.names.called.lend()
+	for _, h := range n.order {
+		if len(h.cards) == 0 {
+			continue
 		}
-		o.room(SightOf(f.stream.collector))
-		d := s.dest(n, o, f, now, note)
-		o.Listed = append(o.Listed, d)
-		add(&o.Counts, d)
-		if d.Eligible {
-			l := d.load(timers)
-			n.beat(d, f, l, now, timers)
-			perOwner[k.owner].add(d.Protocol, l)
-		}
-	}
-	for key, o := range byOwner {
-		n.buried(o)
-		o.Ports = snat.Bounds(perOwner[key].tcp, out.Budget.Limit())
-		o.UDP = snat.Bounds(perOwner[key].udp, out.Budget.Limit())
-		slices.SortFunc(o.Listed, worseDest)
+		o := *h.head
+		o.cards, o.names, o.Counts = h.cards, names, h.sums
+		o.Ports, o.UDP = h.tcp.Bounds(out.Budget.Limit()), h.udp.Bounds(out.Budget.Limit())
 		merge(&out.Counts, &o.Counts)
-		n.history(key).tell(&o.Counts, now, note)
-		out.Owners = append(out.Owners, o)
+		h.hist.tell(&o.Counts, now, note)
+		out.Owners = append(out.Owners, &o)
 	}
 	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
-	use := boundsOf(n.pulses, out.Budget)
-	out.Ports, out.UDP = use.tcp, use.udp
+	pulses := s.used(n, out.Budget)
+	out.Ports, out.UDP = n.use.tcp, n.use.udp
+	timers := s.timers()
 	if until := out.CountedSince.Add(max(timers.FIN, timers.HalfOpen)); now.Before(until) {
 		// What ended before anybody looked may still hold ports.
 		out.Ports = out.Ports.Widened(out.Budget.Ports)
 	}
-	s.judge(out, n.pulses, use)
+	s.judge(out, &n.use, pulses)
 	if out.State == StateStreaming {
 		if note {
 			n.estimates.note(out.Ports.Estimate, now)
@@ -130,22 +111,83 @@ func (s *Session) build(n *node, note bool) {
 	}
 	out.Trend = n.estimates.values
 	n.built = out
-	if !out.Budget.Shared {
-		n.pulses, n.slab = nil, nil // nobody else asks for them
+}
+
+// refresh brings what is to be said of a node's flows up to date. What was said
+// before holds for those that nothing was told of and that change by themselves
+// no more, so that the work follows what happens and not what there is.
+func (s *Session) refresh(n *node, note bool) {
+	if note {
+		s.tidy(n)
+	}
+	for _, h := range n.order {
+		s.entitle(n, h)
+		again := h.era != s.era
+		if again {
+			h.era = s.era
+			for _, f := range h.flows {
+				f.wake()
+			}
+		}
+		if len(h.awake) == 0 && !h.dirty {
+			continue
+		}
+		h.refresh(func(f *flow, was *card) card {
+			if again || was == nil || f.is(strange) {
+				f.set(strange, false)
+				return s.card(n, h, f, nil, note)
+			}
+			return s.card(n, h, f, was.kind, note)
+		}, func(f *flow) bool { return note && f.tire(s.now) })
+		s.sum(n, h)
+		h.dirty, n.old = false, true
 	}
 }
 
-// ownerLoads are the loads of one owner, by the pools of ports that a balancer
-// keeps apart.
-type ownerLoads struct{ tcp, udp []snat.Load }
-
-func (o *ownerLoads) add(protocol snat.Protocol, l snat.Load) {
-	switch protocol {
-	case snat.TCP:
-		o.tcp = append(o.tcp, l)
-	case snat.UDP:
-		o.udp = append(o.udp, l)
+// entitle brings an owner's names up to date.
+func (s *Session) entitle(n *node, h *holder) {
+	if h.head != nil && h.names == s.names.version {
+		return
 	}
+	was := h.head
+	h.head, h.names = s.head(n, h), s.names.version
+	if was != nil && was.OwnEgress != h.head.OwnEgress {
+		h.era = 0 // its destinations count no more, or again
+	}
+	if s.focused(n.name, h.key) {
+		for _, f := range h.flows {
+			if f.is(detailed) || f.apart != nil {
+				f.wake() // names of containers stand at its processes
+			}
+		}
+	}
+}
+
+// sum adds up an owner's destinations.
+func (s *Session) sum(n *node, h *holder) {
+	var sums Counts
+	var seen *kind
+	var tcp, udp snat.Peaks
+	timers := s.timers()
+	for i := range h.cards {
+		c := &h.cards[i]
+		if c.kind != seen {
+			seen = c.kind
+			sums.room(Sight{Trouble: seen.trouble, Lives: seen.lives, Silence: seen.silence})
+		}
+		add(&sums, c)
+		if !c.kind.Eligible {
+			continue
+		}
+		switch c.at.protocol {
+		case snat.TCP:
+			tcp.Add(c.load(timers))
+		case snat.UDP:
+			udp.Add(c.load(timers))
+		}
+	}
+	n.buried(h, &sums)
+	h.sums, h.tcp, h.udp = sums, tcp, udp
 }
 
 // fillStream adds what one probe says of itself.

@@ -220,7 +220,21 @@ func finite(f float64) float64 {
 	return f
 }
 
-func saveRate(r rate) savedRate { return savedRate{Weighted: r.weighted, At: stampOf(r.at)} }
+func (m moment) stamp() stamp {
+	if m == 0 {
+		return never
+	}
+	return stamp(m)
+}
+
+func (s stamp) moment() moment {
+	if s == never {
+		return 0
+	}
+	return moment(s)
+}
+
+func saveRate(r rate) savedRate { return savedRate{Weighted: r.weighted, At: r.at.stamp()} }
 
 // saveSome leaves out a rate that never was any.
 func saveSome(r rate) *savedRate {
@@ -231,7 +245,7 @@ func saveSome(r rate) *savedRate {
 	return &s
 }
 
-func (s savedRate) load() rate { return rate{finite(s.Weighted), s.At.time()} }
+func (s savedRate) load() rate { return rate{finite(s.Weighted), s.At.moment()} }
 
 func loadSome(s *savedRate) rate {
 	if s == nil {

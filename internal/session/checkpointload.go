@@ -3,10 +3,10 @@ package session
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/k8s/inventory"
+	"github.com/snattop/snattop/probe/wire"
 )
 
 // maxRing bounds the seconds in which ports are released: those of the longest
@@ -99,7 +99,7 @@ func (n *names) correct(s *savedNames) {
 		set(n.alias, id, clean(uid))
 	}
 	for _, one := range s.ByIP {
-		set(n.byIP, address(one.IP), clean(one.Name))
+		n.called.set(address(one.IP), clean(one.Name))
 	}
 	for _, one := range s.ServiceAt {
 		set(n.serviceAt, address(one.IP), clean(one.Name))
@@ -134,12 +134,14 @@ func (n *node) load(s *savedNode) error {
 		st.load(&s.Streams[i])
 	}
 	for _, o := range s.Owners {
-		key := Key(clean(string(o.Key)))
-		if !o.Only {
-			n.owners[key] = ownerSeen{podUID: clean(o.PodUID), wire: cleanOwner(o.Wire)}
+		if o.Only {
+			continue // nothing is left of it
 		}
+		seen := cleanOwner(o.Wire)
+		h := n.holder(Key(clean(string(o.Key))))
+		h.podUID, h.seen = clean(o.PodUID), &seen
 		if o.History != nil {
-			n.hists[key] = o.History.load()
+			h.hist = *o.History.load()
 		}
 	}
 	return nil
@@ -157,7 +159,7 @@ func (st *stream) load(s *savedStream) {
 	if s.Hello != nil {
 		st.hello = cleanHello(s.Hello)
 	}
-	st.collector, st.last, st.began, st.epoch = clean(s.Collector), s.Last.time(), s.Began.time(), s.Epoch
+	st.collector, st.last, st.began, st.start.epoch = clean(s.Collector), s.Last.time(), s.Began.time(), s.Epoch
 	st.counted = max(s.Counted, 0)
 	for _, o := range s.Owners[:min(len(s.Owners), maxStreamOwners)] {
 		o = cleanOwner(o)
@@ -179,32 +181,15 @@ func (st *stream) load(s *savedStream) {
 
 func (n *node) loadFlow(s *savedFlow) error {
 	st := n.streams[clean(s.Stream)]
-	if st == nil || !s.IP.IsValid() || len(n.flows) >= maxNodeFlows {
+	if st == nil || !s.IP.IsValid() || n.count >= maxNodeFlows {
 		return fmt.Errorf("%w: a flow of no stream, to no address, or too many of them", ErrCheckpoint)
 	}
-	f := n.flow(flowKey{owner: Key(clean(string(s.Owner))), dest: snat.Dest{Protocol: s.Protocol, IP: address(s.IP), Port: s.Port}})
-	f.stream, f.epoch = st, s.Epoch
-	f.opens, f.closes, f.fails = loadSome(s.Opens), loadSome(s.Closes), loadSome(s.Fails)
-	f.lives = loadLives(s.Lives)
-	if s.Held != nil {
-		h := f.hold()
-		for i, ring := range []*coolingRing{&h.fin, &h.reset, &h.gone} {
-			if err := ring.load(s.Held[i]); err != nil {
-				return err
-			}
-		}
+	f := n.flow(n.holder(Key(clean(string(s.Owner)))), targetOf(snat.Dest{Protocol: s.Protocol, IP: address(s.IP), Port: s.Port}))
+	if f.told = st.start; s.Epoch != st.start.epoch {
+		f.told = &start{stream: st, epoch: s.Epoch}
 	}
-	if w := s.Waiting; w != nil {
-		f.waiting = &waiting{since: w.Since.time(), was: w.Was, is: w.Is, attempted: w.Attempted}
-	}
-	if s.Trouble != nil {
-		f.trouble = &troubleRates{}
-		for i, r := range f.trouble.all() {
-			*r = s.Trouble[i].load()
-		}
-	}
-	if s.History != nil {
-		f.hist = s.History.load()
+	if err := f.loadMoving(s); err != nil {
+		return err
 	}
 	for i := range s.Rows {
 		if err := n.loadRow(f, &s.Rows[i]); err != nil {
@@ -214,23 +199,62 @@ func (n *node) loadFlow(s *savedFlow) error {
 	return nil
 }
 
+// loadMoving takes what moves of a flow, of which most have nothing.
+func (f *flow) loadMoving(s *savedFlow) error {
+	m := moving{opens: loadSome(s.Opens), closes: loadSome(s.Closes), fails: loadSome(s.Fails), lives: loadLives(s.Lives)}
+	if s.Held != nil {
+		m.held = &held{}
+		for i, ring := range []*coolingRing{&m.held.fin, &m.held.reset, &m.held.gone} {
+			if err := ring.load(s.Held[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if w := s.Waiting; w != nil {
+		m.waiting = &waiting{since: w.Since.moment(), was: w.Was, is: w.Is, attempted: w.Attempted}
+	}
+	if s.Trouble != nil {
+		m.trouble = &troubleRates{}
+		for i, r := range m.trouble.all() {
+			*r = s.Trouble[i].load()
+		}
+	}
+	if s.History != nil {
+		m.hist = s.History.load()
+	}
+	if m != (moving{}) {
+		f.moving = &m
+	}
+	return nil
+}
+
 func (n *node) loadRow(f *flow, s *savedRow) error {
 	st := n.streams[clean(s.Stream)]
 	if st == nil || st.rows[s.ID] != nil || len(st.rows) >= maxStreamRows {
 		return fmt.Errorf("%w: a row of no stream, told twice, or too many of them", ErrCheckpoint)
 	}
-	r := &streamRow{gauges: gauges{established: s.Gauges[0], closing: s.Gauges[1], synSent: s.Gauges[2], timeWait: s.Gauges[3]}, flow: f, detailed: s.Detailed}
+	var silent *Silence
 	if s.Silent != nil {
-		r.silent = &Silence{}
+		var sum Silence
 		for i, c := range s.Silent[:min(len(s.Silent), SilenceBuckets)] {
-			r.silent[i] = min(max(c, 0), 1<<32)
+			sum[i] = min(max(c, 0), 1<<32)
 		}
+		silent = st.silent(sum)
 	}
+	var list []wire.Process
 	if s.Detailed {
-		r.processes = cleanProcesses(s.Processes)
+		list = cleanProcesses(s.Processes)
 	}
-	f.rows = append(f.rows, r)
-	st.rows[s.ID] = r
+	f.seat(st, s.ID)
+	g := gauges{established: s.Gauges[0], closing: s.Gauges[1], synSent: s.Gauges[2], timeWait: s.Gauges[3]}
+	if o := f.other(st, s.ID); o != nil {
+		o.gauges, o.silent, o.detailed, o.processes = g, silent, s.Detailed, list
+	} else {
+		f.row, f.silent = g, silent
+		f.set(detailed, s.Detailed)
+		f.detail(list)
+	}
+	st.rows[s.ID] = f
 	return nil
 }
 
@@ -246,7 +270,7 @@ func (c *coolingRing) load(pairs []int64) error {
 		if at += pair[0]; pair[0] <= 0 || at > 1<<34 || pair[1] <= 0 || pair[1] > 1<<32-1 {
 			return fmt.Errorf("%w: %d ports until %d", ErrCheckpoint, pair[1], at)
 		}
-		c.buckets = append(c.buckets, coolingBucket{time.Unix(at, 0).UTC(), uint32(pair[1])}) //nolint:gosec // bounded above
+		c.buckets = append(c.buckets, coolingBucket{at, uint32(pair[1])}) //nolint:gosec // bounded above
 		c.total += int(pair[1])
 	}
 	return nil
@@ -263,11 +287,11 @@ func (s *Session) Take(from *Session) {
 	}
 	s.opts, s.nodes, s.names, s.cluster, s.guess, s.problem = from.opts, from.nodes, from.names, from.cluster, from.guess, from.problem
 	s.started, s.now, s.classes, s.cloud, s.gone, s.refused = from.started, from.now, from.classes, from.cloud, from.gone, from.refused
-	switch n := s.nodes[s.focus.node]; {
-	case s.focus.all:
+	s.era, s.kinds = from.era, from.kinds
+	if s.focus.all {
 		s.rebuild()
-	case n != nil:
-		n.built = nil // the other was not asked for processes
+	} else {
+		s.anew(s.focus.node, s.focus.owner) // the other was not asked for processes
 	}
 	s.refocus()
 	s.signal()

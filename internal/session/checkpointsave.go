@@ -16,7 +16,7 @@ func (s *Session) Checkpoint() (pieces []Piece, ok bool) {
 	defer s.mu.Unlock()
 	flows := 0
 	for _, n := range s.nodes {
-		flows += len(n.flows)
+		flows += n.count
 	}
 	if flows > checkpointFlows {
 		return nil, false
@@ -53,7 +53,7 @@ func (n *names) save() (out []Piece) {
 		out = append(out, Piece{Gone: gone})
 	}
 	diff := savedNames{Alias: otherwise(n.alias, told.alias)}
-	for ip, name := range otherwise(n.byIP, told.byIP) {
+	for ip, name := range otherwise(n.called.all(), told.called.all()) {
 		diff.ByIP = append(diff.ByIP, savedName{ip, name})
 	}
 	for ip, uid := range otherwise(n.serviceAt, told.serviceAt) {
@@ -103,49 +103,41 @@ func (n *node) save() []Piece {
 	if c := n.budgetWas; c != nil {
 		one.BudgetWas = &savedChange{At: stampOf(c.At), From: c.From, To: c.To}
 	}
-	for _, key := range slices.Sorted(maps.Keys(n.owners)) {
-		o := savedOwner{Key: key, PodUID: n.owners[key].podUID, Wire: n.owners[key].wire}
-		if h := n.hists[key]; h != nil {
-			saved := saveHistory(h)
-			o.History = &saved
-		}
-		one.Owners = append(one.Owners, o)
+	var flows []*flow
+	for _, h := range n.order {
+		hist := saveHistory(&h.hist)
+		one.Owners = append(one.Owners, savedOwner{Key: h.key, PodUID: h.podUID, Wire: *h.seen, History: &hist})
+		flows = append(flows, h.flows...)
 	}
-	for _, key := range slices.Sorted(maps.Keys(n.hists)) {
-		if _, ok := n.owners[key]; !ok {
-			saved := saveHistory(n.hists[key])
-			one.Owners = append(one.Owners, savedOwner{Key: key, History: &saved, Only: true})
-		}
-	}
-	rows := make(map[*streamRow]savedRow)
+	first := make(map[*flow]savedRow)
 	for _, pod := range slices.Sorted(maps.Keys(n.streams)) {
 		st := n.streams[pod]
 		one.Streams = append(one.Streams, st.save())
-		for id, r := range st.rows {
-			rows[r] = r.save(pod, id)
+		for id, f := range st.rows {
+			if f.other(st, id) == nil {
+				first[f] = f.saveFirst(pod, id)
+			}
 		}
 	}
 	out := []Piece{{Node: one}}
-	for chunk := range slices.Chunk(slices.SortedFunc(maps.Values(n.flows), compareFlows), checkpointChunk) {
-		flows := &savedFlows{Node: n.name}
+	slices.SortFunc(flows, compareFlows)
+	for chunk := range slices.Chunk(flows, checkpointChunk) {
+		piece := &savedFlows{Node: n.name}
 		for _, f := range chunk {
-			flows.Flows = append(flows.Flows, f.save(rows))
+			piece.Flows = append(piece.Flows, f.save(first))
 		}
-		out = append(out, Piece{Flows: flows})
+		out = append(out, Piece{Flows: piece})
 	}
 	return out
 }
 
 func compareFlows(a, b *flow) int {
-	return cmp.Or(
-		cmp.Compare(a.key.owner, b.key.owner), a.key.dest.IP.Compare(b.key.dest.IP),
-		cmp.Compare(a.key.dest.Port, b.key.dest.Port), cmp.Compare(a.key.dest.Protocol, b.key.dest.Protocol),
-	)
+	return cmp.Or(cmp.Compare(a.holder.key, b.holder.key), a.at.compare(&b.at))
 }
 
 func (st *stream) save() savedStream {
 	s := savedStream{
-		PodUID: st.podUID, Hello: st.hello, Collector: st.collector, Last: stampOf(st.last), Counted: st.counted, Began: stampOf(st.began), Epoch: st.epoch,
+		PodUID: st.podUID, Hello: st.hello, Collector: st.collector, Last: stampOf(st.last), Counted: st.counted, Began: stampOf(st.began), Epoch: st.start.epoch,
 		Loss: st.loss, Cost: st.cost, Problems: st.problems, Conntrack: st.conntrack, Sources: st.sources, CPU: saveRate(st.cpu),
 		Table:     [3]savedRate{saveRate(st.table.insertFailed), saveRate(st.table.drop), saveRate(st.table.earlyDrop)},
 		Elsewhere: saveLives(&st.endedElsewhere), Refused: st.refused,
@@ -159,48 +151,71 @@ func (st *stream) save() savedStream {
 	return s
 }
 
-func (r *streamRow) save(pod string, id uint32) savedRow {
-	s := savedRow{Stream: pod, ID: id, Gauges: [4]uint32{r.established, r.closing, r.synSent, r.timeWait}, Detailed: r.detailed, Processes: r.processes}
-	if r.silent != nil {
-		s.Silent = r.silent[:]
+// saveFirst saves a flow's first row, saveRow any.
+func (f *flow) saveFirst(pod string, id uint32) savedRow {
+	s := saveRow(f.row, f.silent)
+	s.Stream, s.ID, s.Detailed = pod, id, f.is(detailed)
+	if f.apart != nil {
+		s.Processes = f.apart.processes
 	}
 	return s
 }
 
-func (f *flow) save(rows map[*streamRow]savedRow) savedFlow {
+func saveRow(g gauges, silent *Silence) savedRow {
+	s := savedRow{Gauges: [4]uint32{g.established, g.closing, g.synSent, g.timeWait}}
+	if silent != nil {
+		s.Silent = silent[:]
+	}
+	return s
+}
+
+func (f *flow) save(first map[*flow]savedRow) savedFlow {
 	s := savedFlow{
-		Owner: f.key.owner, Protocol: f.key.dest.Protocol, IP: f.key.dest.IP, Port: f.key.dest.Port, Stream: f.stream.podUID, Epoch: f.epoch,
-		Opens: saveSome(f.opens), Closes: saveSome(f.closes), Fails: saveSome(f.fails), Lives: saveLives(f.lives),
+		Owner: f.holder.key, Protocol: f.at.protocol, IP: f.at.addr(), Port: f.at.port, Stream: f.told.stream.podUID, Epoch: f.told.epoch,
 	}
-	if f.held != nil {
-		s.Held = &[3][]int64{f.held.fin.save(), f.held.reset.save(), f.held.gone.save()}
+	if m := f.moving; m != nil {
+		m.save(&s)
 	}
-	if w := f.waiting; w != nil {
-		s.Waiting = &savedWaiting{Since: stampOf(w.since), Was: w.was, Is: w.is, Attempted: w.attempted}
+	if r, ok := first[f]; ok {
+		s.Rows = append(s.Rows, r)
 	}
-	if f.trouble != nil {
+	if f.apart != nil {
+		for i := range f.apart.more {
+			r := &f.apart.more[i]
+			one := saveRow(r.gauges, r.silent)
+			one.Stream, one.ID, one.Detailed, one.Processes = r.stream.podUID, r.id, r.detailed, r.processes
+			s.Rows = append(s.Rows, one)
+		}
+	}
+	return s
+}
+
+func (m *moving) save(s *savedFlow) {
+	s.Opens, s.Closes, s.Fails, s.Lives = saveSome(m.opens), saveSome(m.closes), saveSome(m.fails), saveLives(m.lives)
+	if m.held != nil {
+		s.Held = &[3][]int64{m.held.fin.save(), m.held.reset.save(), m.held.gone.save()}
+	}
+	if w := m.waiting; w != nil {
+		s.Waiting = &savedWaiting{Since: w.since.stamp(), Was: w.was, Is: w.is, Attempted: w.attempted}
+	}
+	if m.trouble != nil {
 		s.Trouble = &[8]savedRate{}
-		for i, r := range f.trouble.all() {
+		for i, r := range m.trouble.all() {
 			s.Trouble[i] = saveRate(*r)
 		}
 	}
-	if f.hist != nil {
-		h := saveHistory(f.hist)
+	if m.hist != nil {
+		h := saveHistory(m.hist)
 		s.History = &h
 	}
-	for _, r := range f.rows {
-		s.Rows = append(s.Rows, rows[r])
-	}
-	return s
 }
 
 func (c *coolingRing) save() []int64 {
 	var out []int64
 	var last int64
 	for _, b := range c.buckets {
-		at := b.until.Unix()
-		out = append(out, at-last, int64(b.n))
-		last = at
+		out = append(out, b.until-last, int64(b.n))
+		last = b.until
 	}
 	return out
 }

@@ -15,36 +15,36 @@ type coolingRing struct {
 }
 
 type coolingBucket struct {
-	until time.Time
+	until int64 // Unix seconds
 	n     uint32
 }
 
 // coolingStep is the width of a bucket. A hold ends at the nearest step, so
 // that the sum is right on the average.
-const coolingStep = time.Second
+const coolingStep = time.Second // until counts in it
 
 // add counts n ports that are held until then.
 func (c *coolingRing) add(n uint32, until time.Time) {
 	if n == 0 {
 		return
 	}
-	until = until.Round(coolingStep)
+	at := until.Round(coolingStep).Unix()
 	c.total += int(n)
 	i := len(c.buckets)
-	for i > 0 && c.buckets[i-1].until.After(until) {
+	for i > 0 && c.buckets[i-1].until > at {
 		i--
 	}
-	if i > 0 && c.buckets[i-1].until.Equal(until) {
+	if i > 0 && c.buckets[i-1].until == at {
 		c.buckets[i-1].n += n
 		return
 	}
-	c.buckets = slices.Insert(c.buckets, i, coolingBucket{until, n})
+	c.buckets = slices.Insert(c.buckets, i, coolingBucket{at, n})
 }
 
 // at returns the number of ports still held, and forgets the others.
 func (c *coolingRing) at(now time.Time) int {
-	i := 0
-	for i < len(c.buckets) && !c.buckets[i].until.After(now) {
+	i, then := 0, now.Unix()
+	for i < len(c.buckets) && c.buckets[i].until <= then {
 		c.total -= int(c.buckets[i].n)
 		i++
 	}
@@ -58,7 +58,7 @@ func (c *coolingRing) at(now time.Time) int {
 func (c *coolingRing) releases(now time.Time) []snat.Release {
 	out := make([]snat.Release, 0, len(c.buckets))
 	for _, b := range c.buckets {
-		out = append(out, snat.Release{In: max(b.until.Sub(now), 0), Ports: int(b.n)})
+		out = append(out, snat.Release{In: max(time.Unix(b.until, 0).Sub(now), 0), Ports: int(b.n)})
 	}
 	return out
 }
@@ -90,9 +90,9 @@ func (h *held) at(now time.Time) (cooling, doubtful int) {
 
 // after counts the ports that are held beyond a time, without forgetting any.
 func (c *coolingRing) after(now time.Time) int {
-	n := c.total
+	n, then := c.total, now.Unix()
 	for _, b := range c.buckets {
-		if b.until.After(now) {
+		if b.until > then {
 			break
 		}
 		n -= int(b.n)

@@ -7,31 +7,39 @@ import (
 )
 
 // add counts a destination for its owner.
-func add(c *Counts, d *Dest) {
-	if d.Protocol != snat.TCP {
-		c.All += d.Open()
-		if d.Eligible && d.Protocol == snat.UDP {
-			c.UDPFlows += d.Established
+func add(c *Counts, d *card) {
+	open, syn := d.open(), int(d.synSent)
+	if d.at.protocol != snat.TCP {
+		c.All += open
+		if d.kind.Eligible && d.at.protocol == snat.UDP {
+			c.UDPFlows += int(d.established)
 		}
 		return
 	}
-	c.All += d.Open() + d.SynSent
-	if d.Public {
-		c.EstablishedPublic += d.Established
-		c.SynSentPublic += d.SynSent
+	c.All += open + syn
+	if d.kind.Public {
+		c.EstablishedPublic += int(d.established)
+		c.SynSentPublic += syn
 	}
-	if !d.Eligible {
+	if !d.kind.Eligible {
 		return
 	}
-	c.Open += d.Open()
-	c.Trying += d.SynSent
-	c.Cooling += d.Cooling
-	c.Waiting += d.Waiting
-	c.Abandoned += d.Abandoned
-	c.OpensPerSecond += d.OpensPerSecond
-	c.ClosesPerSecond += d.ClosesPerSecond
-	c.FailedPerSecond += d.FailedPerSecond
-	c.finer(d.Trouble, d.Lives, d.Silent)
+	c.Open += open
+	c.Trying += syn
+	c.finer(nil, nil, d.silent)
+	e := d.events
+	if e == nil {
+		return
+	}
+	c.Cooling += int(e.cooling)
+	c.Waiting += int(e.waiting)
+	c.Abandoned += int(e.abandoned)
+	c.OpensPerSecond += e.opens
+	c.ClosesPerSecond += e.closes
+	c.FailedPerSecond += e.fails
+	if e.rare != nil {
+		c.finer(e.rare.trouble, e.rare.lives, nil)
+	}
 }
 
 // merge adds an owner's counts to its node's. Ports are no sum: the node's are
@@ -56,28 +64,5 @@ func worseOwner(a, b *Owner) int {
 	return cmp.Or(
 		cmp.Compare(b.Ports.Estimate, a.Ports.Estimate), cmp.Compare(b.Open, a.Open), cmp.Compare(b.Trying, a.Trying),
 		cmp.Compare(b.All, a.All), cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Key, b.Key),
-	)
-}
-
-// weight is how many flows there are or were: of UDP, those that nobody has
-// answered are among the open ones.
-func (d *Dest) weight() int {
-	if d.Protocol == snat.UDP {
-		return d.Open() + d.Cooling
-	}
-	return d.Open() + d.SynSent + d.Cooling
-}
-
-func worseDest(a, b *Dest) int {
-	rank := func(d *Dest) int {
-		if d.Eligible {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)),
-		cmp.Compare(b.weight(), a.weight()),
-		a.IP.Compare(b.IP), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol),
 	)
 }

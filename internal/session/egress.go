@@ -39,7 +39,7 @@ func egressOf(n inventory.Node) egress {
 //
 // mixed means that it leads to private addresses as well, so that not even one
 // connection to a public one is sure.
-func (s *Session) class(n *node, owner Key, d snat.Dest) (c snat.Class, behind []netip.AddrPort, mixed bool) {
+func (s *Session) class(n *node, h *holder, d snat.Dest) (c snat.Class, behind []netip.AddrPort, mixed bool) {
 	c = s.classes.Classify(d.IP)
 	if !c.Eligible {
 		all := s.names.behind(d)
@@ -58,7 +58,7 @@ func (s *Session) class(n *node, owner Key, d snat.Dest) (c snat.Class, behind [
 	case d.IP.Is4() && e.public4, d.IP.Is6() && e.public6:
 		why = "the node has a public address of its own"
 	default:
-		if p, ok := s.names.pod(n.owners[owner].podUID); ok {
+		if p, ok := s.names.pod(h.podUID); ok {
 			why = s.ownEgress(p)
 		}
 	}

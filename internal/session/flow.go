@@ -2,68 +2,119 @@ package session
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/probe/wire"
 )
 
-// flowKey is one destination of one owner.
-type flowKey struct {
-	owner Key
-	dest  snat.Dest
-}
-
-// flow is what is remembered of a destination between ticks. It outlives the
-// probe's rows for as long as the balancer may hold a port of it.
+// flow is what is remembered of a destination of an owner between ticks. It
+// outlives the probe's rows for as long as the balancer may hold a port of it.
+// There may be a million: what most of them have none of stands apart.
 type flow struct {
-	key flowKey
-	// rows are what probes say of the flow now. One as a rule; but two owners
-	// of a stream may turn out to be one of ours, and then they add up.
-	rows []*streamRow
-	// stream told the flow last, and epoch is which of its starts: rates are
+	holder *holder
+	// told is the start of the stream that told the flow last: rates are
 	// counted within one.
-	stream               *stream
-	epoch                uint32
-	opens, closes, fails rate
-	// What follows is nil until there is any: most destinations have none of
-	// it. lives is replaced, never written: pictures share it.
-	held    *held
-	waiting *waiting
-	trouble *troubleRates
-	lives   *Lives
-	hist    *history
+	told   *start
+	moving *moving
+	apart  *apart
+	// silent is nil when no connection is. Pictures share it.
+	silent *Silence
+	at     target
+	// row is what a probe says of the flow now. One as a rule; but two owners
+	// of a stream may turn out to be one of ours, and then they add up.
+	row gauges
+	// place is where the flow stands among its holder's, with bits above it.
+	place uint32
 }
 
-// gauges are numbers of sockets. silent is nil when none is.
-type gauges struct {
-	established, closing, synSent, timeWait uint32
-	silent                                  *Silence
+// placeBits is how many bits of a flow's place are a number: enough for
+// maxNodeFlows.
+const placeBits = 24
+
+func (f *flow) pos() int { return int(f.place & (1<<placeBits - 1)) }
+
+func (f *flow) put(pos int) {
+	f.place = f.place>>placeBits<<placeBits | uint32(pos) //nolint:gosec // below maxNodeFlows
 }
 
-// silence adds up what the rows say; none is what all share that have none.
-func (f *flow) silence(none *Silence) *Silence {
-	out := none
-	for _, r := range f.rows {
-		if r.silent == nil {
-			continue
-		}
-		if out == none {
-			out = &Silence{}
-		}
-		out.add(r.silent)
+// bits are what there is to know of a flow by yes and no.
+type bits uint8
+
+func (f *flow) is(b bits) bool { return bits(f.place>>placeBits)&b != 0 }
+
+func (f *flow) set(b bits, on bool) {
+	if on {
+		f.place |= uint32(b) << placeBits
+	} else {
+		f.place &^= uint32(b) << placeBits
 	}
-	return out
+}
+
+const (
+	// hasRow means that a probe sees something of the flow.
+	hasRow bits = 1 << iota
+	// awake means that the flow is among those of its holder that are looked at
+	// with each picture.
+	awake
+	// detailed means that the processes of the row are known.
+	detailed
+	// strange means that another stream tells the flow than its card was made
+	// for.
+	strange
+)
+
+// start is one start of a stream.
+type start struct {
+	stream *stream
+	epoch  uint32
+}
+
+// moving is what only those flows have of which something happens: what was
+// counted of late, and what is remembered of it. lives is replaced, never
+// written: pictures share it.
+type moving struct {
+	opens, closes, fails rate
+	held                 *held
+	waiting              *waiting
+	trouble              *troubleRates
+	lives                *Lives
+	hist                 *history
+}
+
+// move returns what moves of the flow, to be written to.
+func (f *flow) move() *moving {
+	if f.moving == nil {
+		f.moving = &moving{}
+	}
+	return f.moving
+}
+
+func (f *flow) held() *held {
+	if f.moving == nil {
+		return nil
+	}
+	return f.moving.held
+}
+
+func (f *flow) hist() *history {
+	if f.moving == nil {
+		return nil
+	}
+	return f.moving.hist
 }
 
 // hold returns what is held of the flow, to be added to.
 func (f *flow) hold() *held {
-	if f.held == nil {
-		f.held = &held{}
+	if f.move().held == nil {
+		f.moving.held = &held{}
 	}
-	return f.held
+	return f.moving.held
 }
+
+// current reports whether what is remembered was counted by the stream as it
+// stands, not before a gap.
+func (f *flow) current() bool { return f.told == f.told.stream.start }
 
 // ended counts the flows that a tick says have ended: over is the time that
 // the tick covers, 0 for a full one; age is that of the owner, 0 when it is not
@@ -74,7 +125,7 @@ func (f *flow) ended(r *wire.Row, over, age time.Duration, now time.Time, t snat
 			return
 		}
 		// What was found closed may be known already from before a gap.
-		known, _ := f.held.at(now)
+		known, _ := f.held().at(now)
 		if known == 0 {
 			f.hold().found(r.Closes, now, t.FIN, age)
 			return
@@ -102,164 +153,93 @@ func count32(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
 
 // attempts notes how many attempts have no answer.
 func (f *flow) attempts(now time.Time) {
-	_, _, synSent, _ := f.gauges()
-	if f.waiting == nil {
+	synSent := f.gauges().synSent
+	if f.moving == nil || f.moving.waiting == nil {
 		if synSent == 0 {
 			return
 		}
-		f.waiting = &waiting{}
+		f.move().waiting = &waiting{}
 	}
-	f.waiting.note(count32(synSent), now)
-}
-
-// waiting tells attempts that stay without an answer from those that are on
-// their way: it is the least number of them over the last ticks.
-type waiting struct {
-	since     time.Time
-	was, is   uint32
-	attempted uint32
-}
-
-// waitStep is the time over which the least is looked for, twice. A SYN is
-// sent again after a second (RFC 6298, section 2.1), so what is without an
-// answer for two steps has gone unheard once. It is a little less than a tick,
-// which may come early.
-const waitStep = 900 * time.Millisecond
-
-// note says that so many attempts have no answer now.
-func (w *waiting) note(attempts uint32, now time.Time) {
-	w.roll(now)
-	w.attempted = attempts
-	w.is = min(w.is, attempts)
-}
-
-func (w *waiting) roll(now time.Time) {
-	switch age := now.Sub(w.since); {
-	case age >= 2*waitStep:
-		w.was, w.is, w.since = w.attempted, w.attempted, now
-	case age >= waitStep:
-		w.was, w.is, w.since = w.is, w.attempted, now
-	}
-}
-
-// at returns the attempts that wait. Looking changes nothing: what is known
-// later does not depend on who has looked.
-func (w *waiting) at(now time.Time) int {
-	if w == nil {
-		return 0
-	}
-	then := *w
-	then.roll(now)
-	return int(min(then.was, then.is))
-}
-
-// gauges adds up what the rows say.
-func (f *flow) gauges() (established, closing, synSent, timeWait int) {
-	for _, r := range f.rows {
-		established += int(r.established)
-		closing += int(r.closing)
-		synSent += int(r.synSent)
-		timeWait += int(r.timeWait)
-	}
-	return established, closing, synSent, timeWait
+	f.moving.waiting.note(synSent, now)
 }
 
 // idle reports whether nothing of the flow is left to remember.
 func (f *flow) idle(now time.Time) bool {
-	return len(f.rows) == 0 && f.held.empty(now) &&
-		now.Sub(f.fails.at) > 2*rateMemory && now.Sub(f.opens.at) > 2*rateMemory
+	if f.is(hasRow) {
+		return false
+	}
+	m := f.moving
+	return m == nil || m.held.empty(now) && m.fails.stale(now) && m.opens.stale(now)
+}
+
+// tire lets go of what has come to its end, and reports whether the flow says
+// the same from now on until something is told of it.
+func (f *flow) tire(now time.Time) bool {
+	if !f.is(hasRow) {
+		return false // it is to be forgotten
+	}
+	m := f.moving
+	if m == nil {
+		return true
+	}
+	if m.held != nil && m.held.empty(now) {
+		m.held = nil
+	}
+	if m.waiting != nil && m.waiting.over(now) {
+		m.waiting = nil
+	}
+	st, at := f.told.stream, f.told.stream.asOf(now)
+	moves := m.held != nil || m.waiting != nil || m.hist != nil
+	for _, r := range []*rate{&m.opens, &m.closes, &m.fails} {
+		moves = moves || f.current() && r.perSecond(at, st.counted) > 0
+	}
+	if m.trouble != nil && !moves && f.current() {
+		moves = *m.trouble.perSecond(at, st.counted) != Trouble{}
+	}
+	if moves {
+		return false
+	}
+	if m.lives == nil && m.opens.stale(now) && m.closes.stale(now) && m.fails.stale(now) {
+		f.moving = nil
+		return true
+	}
+	return m.lives != nil && m.opens.stale(now) && m.closes.stale(now) && m.fails.stale(now)
 }
 
 // attach adds a row. Rates start anew with a stream's start: what was counted
 // before a gap says nothing of after.
-func (f *flow) attach(st *stream, r *streamRow) {
-	f.rows = append(f.rows, r)
-	if f.stream != st || f.epoch != st.epoch {
-		f.stream, f.epoch = st, st.epoch
-		f.opens, f.closes, f.fails = rate{}, rate{}, rate{}
-		f.trouble, f.lives = nil, nil
+func (f *flow) attach(st *stream, id uint32) {
+	f.seat(st, id)
+	if f.told != st.start {
+		f.told = st.start
+		f.set(strange, true)
+		if m := f.moving; m != nil {
+			m.opens, m.closes, m.fails = rate{}, rate{}, rate{}
+			m.trouble, m.lives = nil, nil
+		}
 	}
 }
-
-// current reports whether what is remembered was counted by the stream as it
-// stands, not before a gap.
-func (f *flow) current() bool { return f.epoch == f.stream.epoch }
 
 // finer counts what only collectors that see every event tell.
 func (f *flow) finer(r *wire.Row, over time.Duration, now time.Time) {
 	if troubled(r) {
-		if f.trouble == nil {
-			f.trouble = &troubleRates{}
+		if f.move().trouble == nil {
+			f.moving.trouble = &troubleRates{}
 		}
-		f.trouble.add(r, over, now)
+		f.moving.trouble.add(r, over, now)
 	}
 	if len(r.Lives) > 0 {
-		f.lives = f.lives.with(r.Lives)
+		f.move().lives = f.move().lives.with(r.Lives)
 	}
 }
 
-// detach says that the probe no longer sees anything of a row.
-func (f *flow) detach(r *streamRow) {
-	if i := slices.Index(f.rows, r); i >= 0 {
-		f.rows = slices.Delete(f.rows, i, i+1)
+// count counts what a tick says has happened.
+func (f *flow) count(r *wire.Row, over time.Duration, now time.Time) {
+	if r.Opens|r.Closes|r.Fails != 0 {
+		m := f.move()
+		m.opens.add(r.Opens, over, now)
+		m.closes.add(r.Closes, over, now)
+		m.fails.add(r.Fails, over, now)
 	}
-}
-
-// processes merges what the rows say of their processes; ok is false when no
-// row has detail.
-func (f *flow) processes() (list []wire.Process, ok bool) {
-	for _, r := range f.rows {
-		if r.detailed {
-			list, ok = append(list, r.processes...), true
-		}
-	}
-	return list, ok
-}
-
-// rateMemory is the time constant of the rates: long enough to be read, short
-// enough to follow.
-const rateMemory = 5 * time.Second
-
-// rate is an exponentially weighted mean of events a second.
-type rate struct {
-	weighted float64
-	at       time.Time
-}
-
-// settled is the share of a steady rate that its mean shows after a time.
-func settled(after time.Duration) float64 {
-	return -math.Expm1(-after.Seconds() / rateMemory.Seconds())
-}
-
-// add counts n events that were spread over the time that ended now.
-func (r *rate) add(n uint32, over time.Duration, now time.Time) {
-	if n == 0 {
-		return
-	}
-	r.decay(now)
-	r.weighted += float64(n) / over.Seconds() * settled(over)
-}
-
-func (r *rate) decay(now time.Time) {
-	if dt := now.Sub(r.at); !r.at.IsZero() && dt > 0 {
-		r.weighted *= 1 - settled(dt)
-	}
-	r.at = now
-}
-
-// perSecond reads the rate as it was at a time. counted is for how long events
-// have been counted: a mean that has not run long is corrected for it, so that
-// the first figures are already right.
-func (r *rate) perSecond(at time.Time, counted time.Duration) float64 {
-	if r.weighted == 0 || counted <= 0 {
-		return 0
-	}
-	w := r.weighted / settled(counted)
-	if dt := at.Sub(r.at); dt > 0 {
-		w *= 1 - settled(dt)
-	}
-	if w < 0.005 { // below what any page shows
-		return 0
-	}
-	return w
+	f.finer(r, over, now)
 }

@@ -24,6 +24,7 @@ func (st *stream) handOver(n *node, to string, now time.Time) {
 	}
 	h := Handover{At: now, From: st.collector, To: to, Reason: clean(strings.Join(st.problems, "; "))}
 	st.collector = to
+	n.restart()
 	// What pictures hold shares the old array: never append in place.
 	keep := n.handovers[max(0, len(n.handovers)-maxHandovers+1):]
 	n.handovers = append(append(make([]Handover, 0, len(keep)+1), keep...), h)

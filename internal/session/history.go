@@ -60,18 +60,18 @@ func (t *trend) note(value int, now time.Time) {
 
 // growth is by how many a second the number of open flows grows, 0 when it
 // does not grow by more than it swings.
-func (h *history) growth(d *Dest) float64 {
+func (h *history) growth(e *events) float64 {
 	if slope, ok := growthOf(h.trend.values); ok {
 		return slope
 	}
-	return d.outrun() // too young for a trend
+	return e.outrun() // too young for a trend
 }
 
 // outrun is by how many a second opens exceed closes now, 0 when by no more
 // than events scatter that come as they like.
-func (d *Dest) outrun() float64 {
-	net := d.OpensPerSecond - d.ClosesPerSecond
-	if net < 3*root((d.OpensPerSecond+d.ClosesPerSecond)/(2*rateMemory.Seconds())) {
+func (e *events) outrun() float64 {
+	net := e.opens - e.closes
+	if net < 3*root((e.opens+e.closes)/(2*rateMemory.Seconds())) {
 		return 0
 	}
 	return net
@@ -123,16 +123,6 @@ func slope(values []int) (perStep, swing float64) {
 		squares += off * off
 	}
 	return perStep, root(squares / n)
-}
-
-// history returns an owner's history, making it when it is new.
-func (n *node) history(key Key) *history {
-	h := n.hists[key]
-	if h == nil {
-		h = &history{}
-		n.hists[key] = h
-	}
-	return h
 }
 
 // tell gives the counts their past, and notes them first where that is asked.

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -43,26 +42,16 @@ func (n *node) budgeted(b snat.Budget, now time.Time) {
 
 // judge gives the node its verdict, by what happens towards the destinations
 // of its pool of ports: its own, or one that all nodes share.
-func (s *Session) judge(out *Node, pulses map[snat.Dest]*pulse, use bounds) {
+func (s *Session) judge(out *Node, use *use, pulses *pulses) {
 	if out.State != StateStreaming && out.LastTick.IsZero() {
 		out.Verdict, out.Why = snat.Unknown, []string{"no numbers from this node: " + unseen(out)}
 		return
 	}
-	out.Full = full(pulses, out.Budget)
+	out.Full = use.full
 	out.FullIn = nil
 	sit := snat.Situation{
-		Ports: use.tcp, Budget: out.Budget, UDP: use.udp,
+		Ports: use.tcp, Budget: out.Budget, UDP: use.udp, Starved: use.starved, Unanswered: use.unanswered,
 		TableFull: out.tableFull(),
-	}
-	for d, p := range pulses {
-		if d.Protocol != snat.TCP {
-			continue
-		}
-		if slices.Contains(out.Full, d) {
-			sit.Starved += p.waiting + p.failing
-		} else {
-			sit.Unanswered += p.waiting + p.failing
-		}
 	}
 	if m := out.Measured; m != nil {
 		// Some clouds do not tell whose connections failed, TCP's or UDP's.
@@ -113,9 +102,9 @@ const roundTrip = 0.25 // seconds
 // have really gone unheard. A busy destination always has some on their way:
 // their usual number is taken off, unless SYNs are seen to be sent again. (That
 // none is says little: it is done ever more seldom.)
-func unheard(attempts int, d *Dest) int {
-	if d.Trouble != nil && d.Trouble.SynRetransmits+d.Trouble.TimedOut > 0 {
+func unheard(attempts int, t *Trouble, opens float64) int {
+	if t != nil && t.SynRetransmits+t.TimedOut > 0 {
 		return attempts
 	}
-	return max(attempts-int(math.Ceil(d.OpensPerSecond*roundTrip)), 0)
+	return max(attempts-int(math.Ceil(opens*roundTrip)), 0)
 }

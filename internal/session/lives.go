@@ -155,10 +155,10 @@ func (st *stream) bury(owner Key, lives *Lives) {
 }
 
 // buried counts in what an owner's forgotten destinations were told of.
-func (n *node) buried(o *Owner) {
+func (n *node) buried(h *holder, c *Counts) {
 	for _, st := range n.streams {
-		if o.Lives != nil {
-			o.Lives.add(st.ended[o.Key])
+		if c.Lives != nil {
+			c.Lives.add(st.ended[h.key])
 		}
 	}
 }

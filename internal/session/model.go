@@ -200,16 +200,11 @@ type Owner struct {
 	// Listed is what Dests returns of an owner that was made by hand. A session
 	// leaves it empty.
 	Listed []*Dest
+	// cards are what Dests are made of, and names what their addresses are
+	// called.
+	cards []card
+	names *directory
 }
-
-// Dests lists the owner's destinations, worst first: eligible, open +
-// attempting + cooling, address. They are made when they are asked for, each
-// time anew, so that a picture of a large cluster stays small: ask once, and
-// of those only that are looked at.
-func (o *Owner) Dests() []*Dest { return o.Listed }
-
-// NumDests is how many Dests lists.
-func (o *Owner) NumDests() int { return len(o.Listed) }
 
 // Title is how the owner is named on a page: "shop/checkout-x" or
 // "host: sshd.service".

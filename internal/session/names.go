@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -26,49 +27,62 @@ type names struct {
 	// lists their UIDs, oldest first.
 	gone map[string]inventory.Pod
 	left []string
-	// byIP names addresses: pods, services, nodes. Addresses of pods on the
+	// called names addresses: pods, services, nodes. Addresses of pods on the
 	// host's network are the node's.
-	byIP map[netip.Addr]string
+	called register
+	// version grows with every change.
+	version uint64
 }
 
 func newNames() *names {
 	return &names{
 		nodes: make(map[string]inventory.Node), pods: make(map[string]inventory.Pod), services: make(map[string]inventory.Service),
-		alias: make(map[string]string), gone: make(map[string]inventory.Pod), byIP: make(map[netip.Addr]string),
+		alias: make(map[string]string), gone: make(map[string]inventory.Pod), called: newRegister(),
 		endpoints: make(map[string]inventory.Endpoints), sliced: make(map[string]map[string]bool), serviceAt: make(map[netip.Addr]string),
 	}
 }
 
-// apply takes a change and reports whether the set of nodes has changed.
-func (n *names) apply(c *inventory.Change) (nodes bool) {
+// told is what a change concerns beyond names.
+type told struct {
+	// nodes means that there are others, or that their addresses are others;
+	// ways that a Service leads elsewhere.
+	nodes, ways bool
+}
+
+// apply takes a change.
+func (n *names) apply(c *inventory.Change) (t told) {
+	n.version++
 	// What is gone goes first: its address or name may be another's by now.
 	for _, name := range c.GoneNodes {
 		n.dropNode(clean(name))
-		nodes = true
+		t.nodes = true
 	}
 	for _, uid := range c.GonePods {
 		n.bid(clean(uid))
 	}
 	for _, uid := range c.GoneServices {
+		t.ways = n.leads(n.services[clean(uid)]) || t.ways
 		n.dropService(clean(uid))
 	}
 	for _, uid := range c.GoneEndpoints {
 		n.dropEndpoints(clean(uid))
+		t.ways = true
 	}
 	for _, e := range c.Endpoints {
 		n.addEndpoints(e)
+		t.ways = true
 	}
 	for _, node := range c.Nodes {
 		if node.Name = clean(node.Name); node.Name == "" {
 			continue
 		}
 		node.InternalIP, node.ProviderID, node.OS = clean(node.InternalIP), clean(node.ProviderID), clean(node.OS)
+		t.nodes = t.nodes || !sameWays(n.nodes[node.Name], node)
 		n.dropNode(node.Name)
 		n.nodes[node.Name] = node
 		for _, ip := range nodeAddrs(node) {
-			n.byIP[ip] = node.Name
+			n.called.set(ip, node.Name)
 		}
-		nodes = true
 	}
 	for _, p := range c.Pods {
 		p.UID = clean(p.UID)
@@ -77,16 +91,29 @@ func (n *names) apply(c *inventory.Change) (nodes bool) {
 	}
 	for _, s := range c.Services {
 		s.UID = clean(s.UID)
+		t.ways = n.leads(n.services[s.UID]) || t.ways
 		n.dropService(s.UID)
 		s.Namespace, s.Name = clean(s.Namespace), clean(s.Name)
 		s.ClusterIPs = addresses(s.ClusterIPs)
 		n.services[s.UID] = s
 		for _, ip := range addresses(s.ClusterIPs) {
-			n.byIP[ip] = s.Name + "." + s.Namespace + ".svc"
+			n.called.set(ip, s.Name+"."+s.Namespace+".svc")
+			t.ways = n.leads(n.services[n.serviceAt[ip]]) || t.ways // it may have been another's
 			n.serviceAt[ip] = s.UID
 		}
+		t.ways = n.leads(s) || t.ways
 	}
-	return nodes
+	return t
+}
+
+// leads reports whether a Service leads to public addresses.
+func (n *names) leads(s inventory.Service) bool { return len(n.sliced[s.Namespace+"/"+s.Name]) > 0 }
+
+// sameWays reports whether nothing of a node has changed that says how its
+// traffic leaves it, or what else there is but to be named.
+func sameWays(was, is inventory.Node) bool {
+	return was.Name == is.Name && was.InternalIP == is.InternalIP && was.ProviderID == is.ProviderID && maps.Equal(was.Labels, is.Labels) &&
+		slices.Equal(was.PodCIDRs, is.PodCIDRs) && slices.Equal(was.ExternalIPs, is.ExternalIPs)
 }
 
 func (n *names) addEndpoints(e inventory.Endpoints) {
@@ -153,7 +180,7 @@ func (n *names) addPod(p inventory.Pod) {
 		return
 	}
 	for _, ip := range p.IPs {
-		n.byIP[ip] = p.Namespace + "/" + p.Name
+		n.called.set(ip, p.Namespace+"/"+p.Name)
 	}
 }
 
@@ -220,8 +247,8 @@ func (n *names) dropPod(uid string) {
 		}
 	}
 	for _, ip := range p.IPs {
-		if n.byIP[ip] == p.Namespace+"/"+p.Name {
-			delete(n.byIP, ip)
+		if n.called.get(ip) == p.Namespace+"/"+p.Name {
+			n.called.set(ip, "")
 		}
 	}
 }
@@ -233,8 +260,8 @@ func (n *names) dropService(uid string) {
 	}
 	delete(n.services, uid)
 	for _, ip := range addresses(s.ClusterIPs) {
-		if n.byIP[ip] == s.Name+"."+s.Namespace+".svc" {
-			delete(n.byIP, ip)
+		if n.called.get(ip) == s.Name+"."+s.Namespace+".svc" {
+			n.called.set(ip, "")
 		}
 		if n.serviceAt[ip] == uid {
 			delete(n.serviceAt, ip)
@@ -249,8 +276,8 @@ func (n *names) dropNode(name string) {
 	}
 	delete(n.nodes, name)
 	for _, ip := range nodeAddrs(node) {
-		if n.byIP[ip] == name {
-			delete(n.byIP, ip)
+		if n.called.get(ip) == name {
+			n.called.set(ip, "")
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,22 +15,26 @@ type node struct {
 	name    string
 	state   NodeState
 	streams map[string]*stream
-	flows   map[flowKey]*flow
-	owners  map[Key]ownerSeen
+	// holders are the owners, and order lists them by their keys. count is how
+	// many flows they have.
+	holders map[Key]*holder
+	order   []*holder
+	count   int
 	since   time.Time
-	// estimates is the trend of the ports; hist and hists are the node's and
-	// its owners' numbers over the last minutes.
+	// estimates is the trend of the ports; hist is the node's numbers over the
+	// last minutes.
 	estimates trend
 	hist      history
 	noted     time.Time
-	hists     map[Key]*history
 	// budget is the one that holds, and budgetWas its last change.
 	budget    snat.Budget
 	budgetWas *BudgetChange
-	// pulses is what happens towards each destination that takes ports, as of
-	// the picture that was made last.
-	pulses map[snat.Dest]*pulse
-	slab   []pulse
+	// use is what the node's destinations ask for, by the budget that holds; old
+	// means that it is to be worked out anew. pulses are what it follows from,
+	// kept where a pool is shared.
+	use    use
+	old    bool
+	pulses *pulses
 	egress egress
 	// handovers are the newest, oldest first.
 	handovers []Handover
@@ -39,29 +45,41 @@ type node struct {
 	wake time.Time
 }
 
-// ownerSeen is what probes said of an owner; it outlives the probe's memory of
-// it for as long as flows of it cool down.
-type ownerSeen struct {
-	podUID string
-	wire   wire.Owner
-}
-
 func newNode(name string) *node {
 	return &node{
 		name: name, state: NodeState{State: StateWaiting},
-		streams: make(map[string]*stream), flows: make(map[flowKey]*flow), owners: make(map[Key]ownerSeen),
-		hists: make(map[Key]*history),
+		streams: make(map[string]*stream), holders: make(map[Key]*holder),
 	}
 }
 
+// holder returns an owner's memory, making it when it is new.
+func (n *node) holder(key Key) *holder {
+	h := n.holders[key]
+	if h == nil {
+		h = &holder{key: key, seen: &wire.Owner{}}
+		n.holders[key] = h
+		at, _ := slices.BinarySearchFunc(n.order, key, func(h *holder, key Key) int { return cmp.Compare(h.key, key) })
+		n.order = slices.Insert(n.order, at, h)
+	}
+	return h
+}
+
 // flow returns a destination's memory, making it when it is new.
-func (n *node) flow(k flowKey) *flow {
-	f := n.flows[k]
+func (n *node) flow(h *holder, t target) *flow {
+	f := h.find(t)
 	if f == nil {
-		f = &flow{key: k}
-		n.flows[k] = f
+		f = h.add(t)
+		n.count++
 	}
 	return f
+}
+
+// restart says that the cards of all flows are to be made anew: what can be
+// seen of them is another.
+func (n *node) restart() {
+	for _, h := range n.order {
+		h.era = 0
+	}
 }
 
 // ownerKey names an owner across streams and gaps, and says what names its
@@ -84,11 +102,14 @@ func ownerKey(st *stream, o *wire.Owner) (key Key, podUID string) {
 	return Key("pod/" + podUID), podUID
 }
 
-// remember keeps what a probe said of an owner, and returns the owner's key.
-func (n *node) remember(st *stream, o *wire.Owner) Key {
+// remember keeps what a probe said of an owner, and returns its memory.
+func (n *node) remember(st *stream, o *wire.Owner) *holder {
 	key, podUID := ownerKey(st, o)
-	n.owners[key] = ownerSeen{podUID: podUID, wire: *o}
-	return key
+	h := n.holder(key)
+	if h.seen != o || h.podUID != podUID {
+		h.seen, h.podUID, h.head = o, podUID, nil
+	}
+	return h
 }
 
 // stream returns the stream of a probe, making it when it is new.
@@ -104,30 +125,31 @@ func (n *node) stream(podUID string) *stream {
 // tidy forgets flows that hold nothing any more, and owners without flows.
 // How long connections lived is kept for those above them: who is asked about
 // a node must not hear of fewer and fewer.
-func (n *node) tidy(now time.Time, counts func(flowKey) bool) {
-	used := make(map[Key]bool, len(n.owners))
-	for k, f := range n.flows {
-		if f.idle(now) {
-			if f.lives != nil && f.current() && counts(k) {
-				f.stream.bury(k.owner, f.lives)
+func (n *node) tidy(now time.Time, counts func(*flow) bool) {
+	left := false
+	for _, h := range n.order {
+		n.count -= h.tidy(now, func(f *flow) {
+			if m := f.moving; m != nil && m.lives != nil && f.current() && counts(f) {
+				f.told.stream.bury(h.key, m.lives)
 			}
-			delete(n.flows, k)
-			continue
-		}
-		used[k.owner] = true
+		})
+		left = left || len(h.flows) == 0
 	}
-	for k := range n.owners {
-		if !used[k] {
-			delete(n.owners, k)
-			delete(n.hists, k)
-		}
+	if !left {
+		return
 	}
-	for _, st := range n.streams {
-		for k, l := range st.ended {
-			if !used[k] {
+	n.order = slices.DeleteFunc(n.order, func(h *holder) bool {
+		if len(h.flows) > 0 {
+			return false
+		}
+		delete(n.holders, h.key)
+		for _, st := range n.streams {
+			if l := st.ended[h.key]; l != nil {
 				st.endedElsewhere.add(l)
-				delete(st.ended, k)
+				delete(st.ended, h.key)
 			}
 		}
-	}
+		n.old = true
+		return true
+	})
 }

@@ -16,24 +16,11 @@ import (
 // minute, and trends have a value every five seconds.
 const noteStep = 1900 * time.Millisecond
 
-// noted sums up what is noted of an owner or a node.
-type noted struct {
-	open         int
-	opens, fails float64
-	tcp          []snat.Load
-}
-
-func (o *noted) add(d *Dest) {
-	o.open += d.Open()
-	o.opens += d.OpensPerSecond
-	o.fails += d.FailedPerSecond
-}
-
 // tidy forgets what nothing is left of.
 func (s *Session) tidy(n *node) {
-	n.tidy(s.now, func(k flowKey) bool {
-		c, _, _ := s.class(n, k.owner, k.dest)
-		return c.Eligible && k.dest.Protocol == snat.TCP
+	n.tidy(s.now, func(f *flow) bool {
+		c, _, _ := s.class(n, f.holder, f.at.dest())
+		return c.Eligible && f.at.protocol == snat.TCP
 	})
 }
 
@@ -43,7 +30,7 @@ func (s *Session) note(n *node) {
 	n.noted = now
 	info := s.names.nodes[n.name]
 	n.egress = egressOf(info)
-	s.tidy(n)
+	s.refresh(n, true)
 	head := Node{Name: n.name, InternalIP: info.InternalIP}
 	if m, ok := s.cloud.Node(n.name, info.InternalIP); ok {
 		head.Measured = &m
@@ -51,43 +38,13 @@ func (s *Session) note(n *node) {
 	budget := s.budget(&head)
 	n.budgeted(budget, now)
 
-	var all noted
-	owners := make(map[Key]*noted, len(n.owners))
-	loads := make(map[snat.Dest]snat.Load, len(n.flows))
-	timers := s.timers()
-	for k, f := range n.flows {
-		d := Dest{Dest: k.dest}
-		s.numbers(&d, n, f, now)
-		f.remember(&d, now)
-		o := owners[k.owner]
-		if o == nil {
-			o = &noted{}
-			owners[k.owner] = o
-		}
-		if !d.Eligible || d.Protocol != snat.TCP {
-			continue
-		}
-		o.add(&d)
-		all.add(&d)
-		l := d.load(timers)
-		o.tcp = append(o.tcp, l)
-		if len(d.Endpoints) == 0 {
-			loads[d.Dest] = loads[d.Dest].Add(l)
-			continue
-		}
-		whole := pulse{load: l}
-		for i, ep := range d.Endpoints {
-			at := behind(&d, ep)
-			loads[at] = loads[at].Add(whole.part(i, len(d.Endpoints)).load)
-		}
+	var all Counts
+	for _, h := range n.order {
+		h.hist.note(h.tcp.Bounds(budget.Limit()).Estimate, h.sums.Open, h.sums.OpensPerSecond, h.sums.FailedPerSecond, now)
+		merge(&all, &h.sums)
 	}
-	for key, o := range owners {
-		n.history(key).note(snat.Bounds(o.tcp, budget.Limit()).Estimate, o.open, o.opens, o.fails, now)
-	}
-	for _, l := range loads {
-		all.tcp = append(all.tcp, l)
-	}
-	estimate := snat.Bounds(all.tcp, budget.Limit()).Estimate
+	s.used(n, budget)
+	estimate := n.use.tcp.Estimate
 	n.estimates.note(estimate, now)
-	n.hist.note(estimate, all.open, all.opens, all.fails, now)
+	n.hist.note(estimate, all.Open, all.OpensPerSecond, all.FailedPerSecond, now)
 }

@@ -9,31 +9,31 @@ import (
 	"github.com/snattop/snattop/probe/wire"
 )
 
-// owner makes the picture of an owner, without its destinations.
-func (s *Session) owner(n *node, key Key) *Owner {
-	seen := n.owners[key]
+// head makes the picture of an owner, without its destinations and numbers.
+func (s *Session) head(n *node, h *holder) *Owner {
+	seen := h.seen
 	o := &Owner{
-		Key: key, Node: n.name, HostNetwork: seen.wire.HostNetwork, IPs: seen.wire.IPs, UID: seen.podUID,
-		LocalPorts: int(seen.wire.LocalPorts),
+		Key: h.key, Node: n.name, HostNetwork: seen.HostNetwork, IPs: seen.IPs, UID: h.podUID,
+		LocalPorts: int(seen.LocalPorts),
 	}
-	if seen.podUID == "" {
-		kind, name := "process", seen.wire.Unit
+	if h.podUID == "" {
+		kind, name := "process", seen.Unit
 		switch {
 		case name == "":
 			name = "process unknown"
 		case isUnitName(name):
 			kind = "unit"
 		}
-		if !seen.wire.HostNetwork {
+		if !seen.HostNetwork {
 			o.Namespace, kind = "", "netns"
 		}
 		o.Workload = inventory.Workload{Kind: kind, Name: name}
 		o.Known = true
 		return o
 	}
-	p, ok := s.names.pod(seen.podUID)
+	p, ok := s.names.pod(h.podUID)
 	if !ok {
-		o.Name = "pod " + shortID(seen.podUID)
+		o.Name = "pod " + shortID(h.podUID)
 		return o
 	}
 	_, o.Known = s.names.pods[p.UID]
@@ -46,7 +46,7 @@ func (s *Session) owner(n *node, key Key) *Owner {
 	if len(o.IPs) == 0 {
 		o.IPs = p.IPs
 	}
-	for _, id := range seen.wire.ContainerIDs {
+	for _, id := range seen.ContainerIDs {
 		name := container(p, id)
 		// The sandbox holds the namespace open; it is no container of the spec.
 		if name != shortID(id) && !slices.Contains(o.Containers, name) {
@@ -65,69 +65,76 @@ func isUnitName(s string) bool {
 	return false
 }
 
-// dest makes the picture of a destination.
-func (s *Session) dest(n *node, o *Owner, f *flow, now time.Time, note bool) *Dest {
-	d := &Dest{Dest: f.key.dest, Name: s.names.byIP[f.key.dest.IP]}
-	s.numbers(d, n, f, now)
-	st := f.stream
-	sight := SightOf(st.collector)
-	if d.Protocol == snat.TCP {
-		if sight.Trouble {
-			d.Trouble = st.noTrouble
-		}
-		if sight.Lives {
-			d.Lives = st.noLives
-		}
-	}
-	if f.current() {
-		if d.Trouble != nil && f.trouble != nil {
-			d.Trouble = f.trouble.perSecond(st.asOf(now), st.counted)
-		}
-		if d.Lives != nil && f.lives != nil {
-			d.Lives = f.lives
-		}
-	}
-	d.Waiting = unheard(f.waiting.at(now), d)
-	if note {
-		f.remember(d, now)
-	}
-	if f.hist != nil {
-		l := f.hist.levels(now)
-		l.Ports = Level{}
-		d.Levels, d.OpenTrend = &l, f.hist.trend.values
-	}
-	if s.focused(n.name, o.Key) {
-		if list, ok := f.processes(); ok {
-			d.Detailed, d.Processes = true, s.processes(o, list)
-		}
-	}
-	return d
+// kind says what there is to know of a destination whatever happens there.
+func (s *Session) kind(n *node, h *holder, f *flow) *kind {
+	sight := SightOf(f.told.stream.collector)
+	k := kind{trouble: sight.Trouble, lives: sight.Lives, silence: sight.Silence}
+	k.Class, k.endpoints, k.mixed = s.class(n, h, f.at.dest())
+	return s.kinds.of(k)
 }
 
-// numbers fills in what a destination is and what is there of it: all that its
-// ports follow from.
-func (s *Session) numbers(d *Dest, n *node, f *flow, now time.Time) {
-	st := f.stream
-	d.Class, d.Endpoints, d.mixed = s.class(n, f.key.owner, d.Dest)
-	d.Established, d.Closing, d.SynSent, d.TimeWait = f.gauges()
-	d.Cooling, d.Abandoned = f.held.at(now)
-	if d.Protocol == snat.TCP && SightOf(st.collector).Silence {
-		d.Silent = f.silence(st.noSilence)
+// card makes what is to be said of a flow. was is what was said before, whose
+// kind holds still unless that is nil.
+func (s *Session) card(n *node, h *holder, f *flow, was *kind, note bool) card {
+	st, now := f.told.stream, s.now
+	c := card{kind: was, at: f.at, gauges: f.gauges()}
+	if was == nil {
+		c.kind = s.kind(n, h, f)
 	}
-	if f.current() {
-		at := st.asOf(now)
-		d.OpensPerSecond, d.ClosesPerSecond = f.opens.perSecond(at, st.counted), f.closes.perSecond(at, st.counted)
-		d.FailedPerSecond = f.fails.perSecond(at, st.counted)
+	tcp := f.at.protocol == snat.TCP
+	if tcp && c.kind.silence {
+		c.silent = f.silence()
 	}
+	var e events
+	var r rare
+	if m := f.moving; m != nil {
+		cooling, abandoned := m.held.at(now)
+		e.cooling, e.abandoned = count32(cooling), count32(abandoned)
+		if f.current() {
+			at := st.asOf(now)
+			e.opens, e.closes, e.fails = m.opens.perSecond(at, st.counted), m.closes.perSecond(at, st.counted), m.fails.perSecond(at, st.counted)
+			if tcp && c.kind.trouble && m.trouble != nil {
+				if t := m.trouble.perSecond(at, st.counted); *t != (Trouble{}) {
+					r.trouble = t
+				}
+			}
+			if tcp && c.kind.lives {
+				r.lives = m.lives
+			}
+		}
+		e.waiting = count32(unheard(m.waiting.at(now), r.trouble, e.opens))
+	}
+	if note {
+		f.remember(&c, &e, now)
+	}
+	if hist := f.hist(); hist != nil {
+		l := hist.levels(now)
+		l.Ports = Level{}
+		r.levels, r.trend = &l, hist.trend.values
+	}
+	if s.focused(n.name, h.key) {
+		if list, ok := f.processes(); ok {
+			r.detailed, r.processes = true, s.processes(h, list)
+		}
+	}
+	if r.trouble != nil || r.lives != nil || r.levels != nil || r.detailed {
+		e.rare = &r
+	}
+	if e != (events{}) {
+		c.events = &e
+	}
+	return c
 }
 
 // remember notes how a destination stands, once it has had many flows.
-func (f *flow) remember(d *Dest, now time.Time) {
-	if f.hist == nil && d.Protocol == snat.TCP && d.Open()+d.SynSent+d.Cooling >= worthRemembering {
-		f.hist = &history{}
+func (f *flow) remember(c *card, e *events, now time.Time) {
+	hist := f.hist()
+	if hist == nil && f.at.protocol == snat.TCP && c.open()+int(c.synSent)+int(e.cooling) >= worthRemembering {
+		hist = &history{}
+		f.move().hist = hist
 	}
-	if f.hist != nil {
-		f.hist.note(0, d.Open(), d.OpensPerSecond, d.FailedPerSecond, now)
+	if hist != nil {
+		hist.note(0, c.open(), e.opens, e.fails, now)
 	}
 }
 
@@ -135,8 +142,8 @@ func (s *Session) focused(node string, owner Key) bool {
 	return s.focus.all || s.focus.node == node && s.focus.owner == owner
 }
 
-func (s *Session) processes(o *Owner, list []wire.Process) []Process {
-	pod, _ := s.names.pod(o.UID)
+func (s *Session) processes(h *holder, list []wire.Process) []Process {
+	pod, _ := s.names.pod(h.podUID)
 	out := make([]Process, 0, len(list))
 	for _, p := range list {
 		one := Process{PID: int(p.PID), Command: p.Command, Established: int(p.Established), SynSent: int(p.SynSent)}

@@ -1,25 +1,19 @@
 package session
 
-import (
-	"github.com/snattop/snattop/internal/snat"
-)
-
 // pool judges the nodes that take their ports from one pool, as those behind a
 // NAT gateway do: a destination is full when all of them together have used
 // the pool up. Their numbers stay their own.
 func (s *Session) pool(nodes []*Node) {
-	all := make(map[snat.Dest]*pulse)
+	var all pulses
 	shared := false
 	for _, n := range nodes {
 		if !n.Budget.Shared {
 			continue
 		}
 		shared = true
-		for d, p := range s.nodes[n.Name].pulses {
-			if all[d] == nil {
-				all[d] = &pulse{}
-			}
-			all[d].add(p)
+		list := s.nodes[n.Name].pulses.list
+		for i := range list {
+			all.to(list[i].at).add(&list[i])
 		}
 	}
 	if !shared {
@@ -30,14 +24,14 @@ func (s *Session) pool(nodes []*Node) {
 			continue
 		}
 		// Only where the node has a part does a full destination concern it.
-		mine := make(map[snat.Dest]*pulse)
-		for d, p := range s.nodes[n.Name].pulses {
-			sum := *all[d]
+		var mine pulses
+		for _, p := range s.nodes[n.Name].pulses.list {
+			sum := *all.to(p.at)
 			sum.waiting, sum.failing = p.waiting, p.failing
-			mine[d] = &sum
+			mine.list = append(mine.list, sum)
 		}
-		judged := *n
-		s.judge(&judged, mine, boundsOf(mine, n.Budget))
+		judged, use := *n, mine.useOf(n.Budget)
+		s.judge(&judged, &use, &mine)
 		nodes[i] = &judged
 	}
 }

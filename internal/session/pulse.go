@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 // pulse is what happens towards one destination of a balancer: the sum over
 // everybody on a node, or on all nodes that share a pool of ports.
 type pulse struct {
+	at   target
 	load snat.Load
 	// waiting and failing are attempts without an answer: those that wait now,
 	// and those that ended without one in the last seconds.
@@ -19,9 +19,9 @@ type pulse struct {
 	// opens are connections a second, and growth is by how many of them they
 	// exceed closes, as the number of open flows shows.
 	opens, growth float64
-	// flow is one of those that make it up, and more are the others.
-	flow *flow
-	more []*flow
+	// cooling are the flows among those that make it up that hold ports beyond
+	// their end.
+	cooling []*held
 }
 
 // failMemory is for how many seconds an attempt that has failed counts as one
@@ -35,59 +35,82 @@ func (p *pulse) add(o *pulse) {
 	p.failing += o.failing
 	p.opens += o.opens
 	p.growth += o.growth
-	switch {
-	case p.flow == nil:
-		p.flow = o.flow
-	case o.flow != nil:
-		p.more = append(p.more, o.flow)
+	p.cooling = append(p.cooling, o.cooling...)
+}
+
+// pulses are those of a pool, each destination once.
+type pulses struct {
+	index map[target]int32
+	list  []pulse
+}
+
+// clear forgets them and keeps their room.
+func (p *pulses) clear() {
+	clear(p.index)
+	clear(p.list)
+	p.list = p.list[:0]
+}
+
+// to returns the pulse of a destination, to be added to.
+func (p *pulses) to(t target) *pulse {
+	i, ok := p.index[t]
+	if !ok {
+		if p.index == nil {
+			p.index = make(map[target]int32)
+		}
+		i = int32(len(p.list)) //nolint:gosec // within maxNodes × maxNodeFlows
+		p.index[t] = i
+		p.list = append(p.list, pulse{at: t})
 	}
-	p.more = append(p.more, o.more...)
+	return &p.list[i]
+}
+
+// gather adds up what happens towards a node's destinations.
+func (s *Session) gather(n *node, into *pulses) {
+	timers := s.timers()
+	for _, h := range n.order {
+		for i := range h.cards {
+			c := &h.cards[i]
+			if !c.kind.Eligible {
+				continue
+			}
+			if c.events == nil && len(c.kind.endpoints) == 0 {
+				p := into.to(c.at) // by far the most
+				p.load = p.load.Add(c.load(timers))
+				continue
+			}
+			into.beat(c, h.flows[i], s.now, timers)
+		}
+	}
 }
 
 // beat counts a destination of an owner where its ports are used: at its own
 // address, or behind a Service's.
-func (n *node) beat(d *Dest, f *flow, l snat.Load, now time.Time, t snat.Timers) {
+func (p *pulses) beat(c *card, f *flow, now time.Time, t snat.Timers) {
+	e := c.said()
 	one := pulse{
-		load: l, waiting: d.Waiting, failing: d.failing(),
-		opens: d.OpensPerSecond, flow: f,
+		load: c.load(t), waiting: int(e.waiting), failing: e.failing(), opens: e.opens,
 	}
-	if f.hist != nil {
-		growth := f.hist.growth(d)
-		if opens := f.closing(d, now, t) + growth; usual(opens, d.OpensPerSecond) {
+	if h := f.held(); h != nil {
+		one.cooling = []*held{h}
+	}
+	if hist := f.hist(); hist != nil {
+		growth := hist.growth(&e)
+		if opens := f.closing(&e, now, t) + growth; usual(opens, e.opens) {
 			one.opens, one.growth = max(opens, 0), growth
 		} else {
-			one.growth = d.outrun()
+			one.growth = e.outrun()
 		}
 	}
-	if len(d.Endpoints) == 0 {
-		n.pulse(d.Dest).add(&one)
+	ends := c.kind.endpoints
+	if len(ends) == 0 {
+		p.to(c.at).add(&one)
 		return
 	}
-	for i, ep := range d.Endpoints {
-		n.pulse(behind(d, ep)).add(one.part(i, len(d.Endpoints)))
+	for i, ep := range ends {
+		p.to(target{ip: ep.Addr().As16(), port: ep.Port(), protocol: c.at.protocol}).add(one.part(i, len(ends)))
 	}
 }
-
-func behind(d *Dest, ep netip.AddrPort) snat.Dest {
-	return snat.Dest{Protocol: d.Protocol, IP: ep.Addr(), Port: ep.Port()}
-}
-
-func (n *node) pulse(d snat.Dest) *pulse {
-	p := n.pulses[d]
-	if p == nil {
-		// In pieces: there may be as many as destinations.
-		if len(n.slab) == cap(n.slab) {
-			n.slab = make([]pulse, 0, slabSize)
-		}
-		n.slab = append(n.slab, pulse{})
-		p = &n.slab[len(n.slab)-1]
-		n.pulses[d] = p
-	}
-	return p
-}
-
-// slabSize is how many pulses are made room for at once.
-const slabSize = 64
 
 // part is the share of one of several addresses that a Service's connections
 // are spread over. Which of them took which is not known: the sum is right,
@@ -109,16 +132,16 @@ func (p *pulse) part(i, of int) *pulse {
 	l.Doubtful = l.Open
 	return &pulse{
 		load: l, waiting: share(p.waiting), failing: share(p.failing),
-		opens: p.opens / float64(of), growth: p.growth / float64(of), flow: p.flow, more: p.more,
+		opens: p.opens / float64(of), growth: p.growth / float64(of), cooling: p.cooling,
 	}
 }
 
 // failing is how many attempts have lately ended without an answer. Those that
 // got no local port have asked nobody.
-func (d *Dest) failing() int {
-	failed := d.FailedPerSecond
-	if d.Trouble != nil {
-		failed -= d.Trouble.NoPort
+func (e *events) failing() int {
+	failed := e.fails
+	if e.rare != nil && e.rare.trouble != nil {
+		failed -= e.rare.trouble.NoPort
 	}
 	return int(max(failed, 0) * failMemory)
 }
@@ -138,50 +161,84 @@ const recently = 30 * time.Second
 // closing is how many connections have closed a second of late: counted, where
 // they are remembered for as long, since a mean lags behind a load that has
 // just begun.
-func (f *flow) closing(d *Dest, now time.Time, t snat.Timers) float64 {
-	if f.stream.counted < 2*time.Second {
-		return d.ClosesPerSecond
+func (f *flow) closing(e *events, now time.Time, t snat.Timers) float64 {
+	counted, held := f.told.stream.counted, f.held()
+	if counted < 2*time.Second {
+		return e.closes
 	}
-	if f.held == nil {
+	if held == nil {
 		return 0
 	}
 	rate := func(c *coolingRing, hold time.Duration) float64 {
-		within := min(recently, hold, f.stream.counted).Truncate(coolingStep)
+		within := min(recently, hold, counted).Truncate(coolingStep)
 		if within <= 0 {
 			return 0
 		}
 		return float64(c.after(now.Add(hold-within))) / within.Seconds()
 	}
-	return rate(&f.held.fin, t.FIN) + rate(&f.held.reset, t.Reset)
+	return rate(&held.fin, t.FIN) + rate(&held.reset, t.Reset)
 }
 
-// bounds are the ports of the two pools.
-type bounds struct{ tcp, udp snat.Ports }
-
-// boundsOf derives the bounds of what pulses ask for.
-func boundsOf(pulses map[snat.Dest]*pulse, budget snat.Budget) bounds {
-	loads := ownerLoads{tcp: make([]snat.Load, 0, len(pulses))}
-	for d, p := range pulses {
-		loads.add(d.Protocol, p.load)
-	}
-	return bounds{snat.Bounds(loads.tcp, budget.Limit()), snat.Bounds(loads.udp, budget.Limit())}
+// use is what is asked of a pool of ports under a budget.
+type use struct {
+	tcp, udp snat.Ports
+	// full are the destinations that have used up the budget, fullest first.
+	full []snat.Dest
+	// starved are attempts without an answer towards those, and unanswered
+	// those towards others.
+	starved, unanswered int
+	budget              snat.Budget
 }
 
-// full lists the destinations that have used up the budget, fullest first.
-func full(pulses map[snat.Dest]*pulse, budget snat.Budget) []snat.Dest {
-	if !budget.Known() {
-		return nil
-	}
-	var out []snat.Dest
-	for d, p := range pulses {
-		if d.Protocol == snat.TCP && isFull(p, budget) {
-			out = append(out, d)
+// useOf works out what pulses ask for.
+func (p *pulses) useOf(budget snat.Budget) use {
+	out := use{budget: budget}
+	var tcp, udp snat.Peaks
+	var full []*pulse
+	for i := range p.list {
+		one := &p.list[i]
+		switch one.at.protocol {
+		case snat.TCP:
+			tcp.Add(one.load)
+			if budget.Known() && isFull(one, budget) {
+				full = append(full, one)
+				out.starved += one.waiting + one.failing
+			} else {
+				out.unanswered += one.waiting + one.failing
+			}
+		case snat.UDP:
+			udp.Add(one.load)
 		}
 	}
-	slices.SortFunc(out, func(a, b snat.Dest) int {
-		return cmp.Or(cmp.Compare(pulses[b].load.Held(), pulses[a].load.Held()), a.IP.Compare(b.IP), cmp.Compare(a.Port, b.Port))
+	out.tcp, out.udp = tcp.Bounds(budget.Limit()), udp.Bounds(budget.Limit())
+	slices.SortFunc(full, func(a, b *pulse) int {
+		return cmp.Or(cmp.Compare(b.load.Held(), a.load.Held()), a.at.compare(&b.at))
 	})
+	for _, one := range full {
+		out.full = append(out.full, one.at.dest())
+	}
 	return out
+}
+
+// used brings what a node asks of its ports up to date. The pulses are nil
+// where nothing has changed.
+func (s *Session) used(n *node, budget snat.Budget) *pulses {
+	if !n.old && n.use.budget == budget && !budget.Shared {
+		return nil
+	}
+	p := &s.scratch
+	if budget.Shared {
+		if n.pulses == nil {
+			n.pulses = &pulses{}
+		}
+		p = n.pulses // the others of the pool ask for them
+	} else {
+		n.pulses = nil
+	}
+	p.clear()
+	s.gather(n, p)
+	n.use, n.old = p.useOf(budget), false
+	return p
 }
 
 // isFull reports whether a destination has no port left: every one is taken
@@ -196,50 +253,31 @@ func isFull(p *pulse, budget snat.Budget) bool {
 const forecasts = 8
 
 // fullIn returns when the first destination will have used up the budget.
-func (s *Session) fullIn(pulses map[snat.Dest]*pulse, budget snat.Budget, now time.Time) *time.Duration {
-	type candidate struct {
-		d snat.Dest
-		p *pulse
+func (s *Session) fullIn(pulses *pulses, budget snat.Budget, now time.Time) *time.Duration {
+	if pulses == nil {
+		return nil // nothing moves
 	}
-	var list []candidate
-	for d, p := range pulses {
+	var list []*pulse
+	for i := range pulses.list {
 		// Less than one connection in ten seconds is too little to go by.
-		if d.Protocol == snat.TCP && p.opens > 0.1 && p.load.Held() > 0 {
-			list = append(list, candidate{d, p})
+		if p := &pulses.list[i]; p.at.protocol == snat.TCP && p.opens > 0.1 && p.load.Held() > 0 {
+			list = append(list, p)
 		}
 	}
-	slices.SortFunc(list, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.p.load.Held(), a.p.load.Held()), cmp.Compare(b.p.opens, a.p.opens), a.d.IP.Compare(b.d.IP), cmp.Compare(a.d.Port, b.d.Port))
+	slices.SortFunc(list, func(a, b *pulse) int {
+		return cmp.Or(cmp.Compare(b.load.Held(), a.load.Held()), cmp.Compare(b.opens, a.opens), a.at.compare(&b.at))
 	})
 	var best *time.Duration
 	hold := s.timers().FIN
-	for _, c := range list[:min(len(list), forecasts)] {
-		flux := snat.Flux{Held: c.p.load.Held(), Opens: c.p.opens, Closes: c.p.opens - min(c.p.growth, c.p.opens), Hold: hold}
-		for _, f := range append([]*flow{c.p.flow}, c.p.more...) {
-			if f.held != nil {
-				flux.Releases = append(flux.Releases, f.held.fin.releases(now)...)
-				flux.Releases = append(flux.Releases, f.held.reset.releases(now)...)
-			}
+	for _, p := range list[:min(len(list), forecasts)] {
+		flux := snat.Flux{Held: p.load.Held(), Opens: p.opens, Closes: p.opens - min(p.growth, p.opens), Hold: hold}
+		for _, h := range p.cooling {
+			flux.Releases = append(flux.Releases, h.fin.releases(now)...)
+			flux.Releases = append(flux.Releases, h.reset.releases(now)...)
 		}
 		if in, ok := flux.FullIn(budget.Limit()); ok && (best == nil || in < *best) {
 			best = &in
 		}
 	}
 	return best
-}
-
-// load is what a destination asks of the balancer.
-func (d *Dest) load(t snat.Timers) snat.Load {
-	l := snat.Load{Open: d.Open(), Abandoned: d.Abandoned, Cooling: d.Cooling}
-	if d.Protocol == snat.TCP {
-		l.Attempting = d.SynSent
-	}
-	if d.Silent != nil && t.Idle > 0 {
-		l.Lost = min(d.Silent.beyond(t.Idle), d.Open())
-		l.Doubtful = min(d.Silent.AtLeast(t.Idle), d.Open()) - l.Lost
-	}
-	if d.mixed {
-		l.Doubtful = l.Open - l.Lost
-	}
-	return l
 }

@@ -55,6 +55,12 @@ type Session struct {
 	refused uint64
 	picture *Snapshot
 	dirty   bool
+	// era is which of the rules hold that cards are made by: whether a
+	// destination counts, how long its ports are held, whose processes are
+	// wanted.
+	era     uint64
+	kinds   kinds
+	scratch pulses
 	focus   wish
 	source  Source
 
@@ -73,7 +79,7 @@ type wish struct {
 func New(opts Options) *Session {
 	return &Session{
 		opts: opts, guess: snat.ProviderUnknown, nodes: make(map[string]*node), names: newNames(), gone: make(map[string]bool),
-		classes: snat.NewClassifier(opts.Private...),
+		classes: snat.NewClassifier(opts.Private...), era: 1, kinds: make(kinds),
 		picture: &Snapshot{}, changed: make(chan struct{}, 1),
 	}
 }
@@ -148,8 +154,12 @@ func (s *Session) apply(e Event) {
 	case e.Settings != nil:
 		s.settle(e.Settings)
 	case e.Cloud != nil:
+		timers := s.timers()
 		s.cloud = cleanReading(e.Cloud)
-		s.rebuild()
+		if s.timers() != timers {
+			s.rebuild()
+		}
+		s.renew()
 	case e.Node != "" && !s.gone[e.Node]:
 		n := s.node(e.Node)
 		if n == nil || len(n.streams) >= maxNodeStreams && n.streams[e.PodUID] == nil {
@@ -160,11 +170,18 @@ func (s *Session) apply(e Event) {
 	}
 }
 
-// rebuild says that the pictures of all nodes are old.
-func (s *Session) rebuild() {
+// renew says that the pictures of all nodes are old, but not what they say of
+// destinations.
+func (s *Session) renew() {
 	for _, n := range s.nodes {
 		n.built = nil
 	}
+}
+
+// rebuild says that everything is to be said anew.
+func (s *Session) rebuild() {
+	s.era++
+	s.renew()
 }
 
 func (s *Session) nodeEvent(n *node, e Event) {
@@ -177,11 +194,12 @@ func (s *Session) nodeEvent(n *node, e Event) {
 		st := n.stream(e.PodUID)
 		st.hello = cleanHello(e.Hello)
 		st.collector = st.hello.Collector
+		n.restart()
 	case e.Tick != nil:
 		if n.since.IsZero() {
 			n.since = e.Time
 		}
-		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.known(n))
+		n.stream(e.PodUID).apply(n, e.Tick, e.Time, s.known())
 		if s.replayed() && n.state.State == StateStreaming && s.now.Sub(n.noted) >= noteStep {
 			s.note(n)
 		}
@@ -198,7 +216,8 @@ func (s *Session) objects(c *inventory.Change) {
 		delete(s.nodes, name)
 		s.gone[name] = true
 	}
-	if s.names.apply(c) {
+	told := s.names.apply(c)
+	if told.nodes {
 		s.classify()
 		s.guess = s.guessProvider()
 		for name := range s.names.nodes {
@@ -206,8 +225,11 @@ func (s *Session) objects(c *inventory.Change) {
 			s.node(name)
 		}
 	}
+	if told.nodes || told.ways {
+		s.rebuild()
+	}
 	// Names of pods and addresses stand on every node's pages.
-	s.rebuild()
+	s.renew()
 }
 
 // node returns a node's changing side, making it when it is new; nil when
@@ -255,10 +277,10 @@ func (s *Session) profile() *cloud.Profile {
 // ticks then, so that it gives the same each time, and else with each picture.
 func (s *Session) replayed() bool { return s.cluster.Source == "recording" }
 
-// known is what the streams of a node need to know.
-func (s *Session) known(n *node) known {
-	return known{timers: s.timers(), born: func(owner Key) time.Time {
-		p, ok := s.names.pod(n.owners[owner].podUID)
+// known is what streams need to know.
+func (s *Session) known() known {
+	return known{timers: s.timers(), born: func(h *holder) time.Time {
+		p, ok := s.names.pod(h.podUID)
 		if !ok {
 			return time.Time{}
 		}
@@ -305,13 +327,22 @@ func (s *Session) FocusOn(nodeName string, owner Key) {
 	case was.node == nodeName && was.owner == owner:
 		return
 	default:
-		for _, name := range []string{was.node, nodeName} {
-			if n := s.nodes[name]; n != nil {
-				n.built = nil
-			}
-		}
+		s.anew(was.node, was.owner)
+		s.anew(nodeName, owner)
 	}
 	s.signal()
+}
+
+// anew says that everything about an owner is to be said anew.
+func (s *Session) anew(nodeName string, owner Key) {
+	n := s.nodes[nodeName]
+	if n == nil {
+		return
+	}
+	n.built = nil
+	if h := n.holders[owner]; h != nil {
+		h.era = 0
+	}
 }
 
 // FocusAll asks for the processes of every owner: what a report needs.

@@ -3,6 +3,7 @@ package session
 import (
 	"math"
 	"net/netip"
+	"reflect"
 	"time"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -37,14 +38,14 @@ type stream struct {
 	// collector is the one in use: the Hello's, or who took over from it.
 	collector string
 	// last is when a tick came; counted is for how long events have been
-	// counted since the stream began, began when that was, and epoch how often
-	// it has begun.
+	// counted since the stream began, began when that was, and start which of
+	// its beginnings that is.
 	last      time.Time
 	counted   time.Duration
 	began     time.Time
-	epoch     uint32
+	start     *start
 	owners    map[uint32]*wire.Owner
-	rows      map[uint32]*streamRow
+	rows      map[uint32]*flow
 	loss      wire.Loss
 	cost      wire.Cost
 	problems  []string
@@ -58,28 +59,19 @@ type stream struct {
 	// endedElsewhere those of owners that are.
 	ended          map[Key]*Lives
 	endedElsewhere Lives
-	// noTrouble, noLives and noSilence are what the pictures of destinations
-	// share that have none.
-	noTrouble *Trouble
-	noLives   *Lives
-	noSilence *Silence
+	// silences keeps one of each that was told: most are alike.
+	silences map[Silence]*Silence
 	// refused counts rows and owners beyond the bounds.
 	refused uint64
 }
 
-// streamRow is a destination of an owner, as one probe tells it.
-type streamRow struct {
-	flow *flow
-	gauges
-	detailed  bool
-	processes []wire.Process
-}
-
 func newStream(podUID string) *stream {
-	return &stream{
-		podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*streamRow),
-		ended: make(map[Key]*Lives), noTrouble: &Trouble{}, noLives: &Lives{}, noSilence: &Silence{},
+	st := &stream{
+		podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*flow),
+		ended: make(map[Key]*Lives), silences: make(map[Silence]*Silence),
 	}
+	st.start = &start{stream: st}
+	return st
 }
 
 // interval is the time between ticks.
@@ -116,11 +108,11 @@ func (st *stream) elapse(t *wire.Tick, now time.Time) time.Duration {
 // held, and when an owner came to be (zero when that is not known).
 type known struct {
 	timers snat.Timers
-	born   func(Key) time.Time
+	born   func(*holder) time.Time
 }
 
 // age is how old an owner is, 0 when that is not known.
-func (k known) age(owner Key, now time.Time) time.Duration {
+func (k known) age(owner *holder, now time.Time) time.Duration {
 	born := k.born(owner)
 	if born.IsZero() {
 		return 0
@@ -132,7 +124,7 @@ func (k known) age(owner Key, now time.Time) time.Duration {
 func (st *stream) apply(n *node, t *wire.Tick, now time.Time, k known) {
 	var over time.Duration
 	if t.Full {
-		st.reset(now)
+		st.reset(n, now)
 	} else {
 		over = st.elapse(t, now)
 		st.cpu.add(micros(t.Cost.CPUNanos), over, now)
@@ -154,8 +146,9 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, k known) {
 		st.row(n, &t.Rows[i], over, now, k)
 	}
 	for _, id := range t.GoneRows {
-		if r := st.rows[id]; r != nil {
-			r.flow.detach(r)
+		if f := st.rows[id]; f != nil {
+			f.detach(st, id)
+			f.wake()
 			delete(st.rows, id)
 		}
 	}
@@ -170,6 +163,10 @@ func (st *stream) owner(n *node, o wire.Owner) {
 		return
 	}
 	o = cleanOwner(o)
+	if was := st.owners[o.ID]; was != nil && reflect.DeepEqual(*was, o) {
+		n.remember(st, was)
+		return
+	}
 	st.owners[o.ID] = &o
 	n.remember(st, &o)
 }
@@ -183,34 +180,25 @@ func cleanOwner(o wire.Owner) wire.Owner {
 // row takes what a tick says of a destination. over is the time that the
 // tick's events are spread over; 0 for a full tick, which counts none.
 func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, k known) {
-	sr := st.rows[r.ID]
-	if sr == nil {
+	f := st.rows[r.ID]
+	if f == nil {
 		o := st.owners[r.Owner]
-		if o == nil || !r.IP.IsValid() || len(st.rows) >= maxStreamRows || len(n.flows) >= maxNodeFlows {
+		if o == nil || !r.IP.IsValid() || len(st.rows) >= maxStreamRows || n.count >= maxNodeFlows {
 			st.refused++
 			return
 		}
-		sr = &streamRow{flow: n.flow(flowKey{
-			owner: n.remember(st, o),
-			dest:  snat.Dest{Protocol: snat.Protocol(r.Protocol), IP: address(r.IP), Port: r.Port},
-		})}
-		sr.flow.attach(st, sr)
-		st.rows[r.ID] = sr
+		f = n.flow(n.remember(st, o), targetOf(snat.Dest{Protocol: snat.Protocol(r.Protocol), IP: address(r.IP), Port: r.Port}))
+		f.attach(st, r.ID)
+		st.rows[r.ID] = f
 	}
-	sr.gauges = gauges{r.Established, r.Closing, r.SynSent, r.TimeWait, silenceOf(r.Silent)}
-	if r.Detailed {
-		sr.detailed, sr.processes = true, cleanProcesses(r.Processes)
-	}
-	f := sr.flow
+	f.wake()
+	f.take(st, r)
 	if over > 0 {
-		f.opens.add(r.Opens, over, now)
-		f.closes.add(r.Closes, over, now)
-		f.fails.add(r.Fails, over, now)
-		f.finer(r, over, now)
+		f.count(r, over, now)
 	}
-	switch f.key.dest.Protocol {
+	switch f.at.protocol {
 	case snat.TCP:
-		f.ended(r, over, k.age(f.key.owner, now), now, k.timers)
+		f.ended(r, over, k.age(f.holder, now), now, k.timers)
 		f.attempts(now)
 	case snat.UDP:
 		if left := k.timers.UDP - udpForgotten; over > 0 && r.Closes > 0 && left > 0 {
@@ -226,15 +214,31 @@ const udpForgotten = 30 * time.Second
 
 // silenceOf reads a row's buckets; nil when it has none. A bucket beyond the
 // last holds what is longer still.
-func silenceOf(list []uint32) *Silence {
+func (st *stream) silenceOf(list []uint32) *Silence {
 	if len(list) == 0 {
 		return nil
 	}
-	out := &Silence{}
+	var sum Silence
 	for i, n := range list {
-		out[min(i, SilenceBuckets-1)] += int(n)
+		sum[min(i, SilenceBuckets-1)] += int(n)
 	}
-	return out
+	return st.silent(sum)
+}
+
+// maxSilences bounds what is kept of what was told.
+const maxSilences = 4096
+
+// silent is the one Silence of those that say the same.
+func (st *stream) silent(s Silence) *Silence {
+	one := st.silences[s]
+	if one == nil {
+		if len(st.silences) >= maxSilences {
+			clear(st.silences)
+		}
+		one = &s
+		st.silences[s] = one
+	}
+	return one
 }
 
 func cleanProcesses(list []wire.Process) []wire.Process {
@@ -252,10 +256,12 @@ func micros(nanos int64) uint32 {
 }
 
 // reset forgets what the stream said before: a probe starts anew.
-func (st *stream) reset(now time.Time) {
-	for _, r := range st.rows {
-		r.flow.detach(r)
+func (st *stream) reset(n *node, now time.Time) {
+	for id, f := range st.rows {
+		f.detach(st, id)
+		f.wake()
 	}
+	n.restart()
 	clear(st.rows)
 	clear(st.owners)
 	clear(st.ended)
@@ -263,7 +269,7 @@ func (st *stream) reset(now time.Time) {
 	st.conntrack, st.sources, st.counted, st.refused, st.cpu = nil, nil, 0, 0, rate{}
 	st.table = tableRates{}
 	st.began = now
-	st.epoch++
+	st.start = &start{stream: st, epoch: st.start.epoch + 1}
 }
 
 // address is an IP as a page may show it: a zone is free text.

@@ -42,7 +42,7 @@ func sources(list []wire.Source) []wire.Source {
 func (s *Session) tracked(list []wire.Source) []TrackedSource {
 	out := make([]TrackedSource, 0, len(list))
 	for _, one := range list {
-		out = append(out, TrackedSource{IP: one.IP, Name: s.names.byIP[one.IP], TCP: int(one.TCP), UDP: int(one.UDP), Local: one.Local})
+		out = append(out, TrackedSource{IP: one.IP, Name: s.names.called.get(one.IP), TCP: int(one.TCP), UDP: int(one.UDP), Local: one.Local})
 	}
 	return out
 }

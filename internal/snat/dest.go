@@ -90,19 +90,33 @@ type Ports struct {
 // destination of one protocol (the balancer keeps the pools of TCP and UDP
 // apart). A budget of zero or less means that it is not known.
 func Bounds(loads []Load, budget int) Ports {
-	var p Ports
+	var p Peaks
 	for _, l := range loads {
-		p.Min = max(p.Min, l.Sure())
-		p.Estimate = max(p.Estimate, l.Held())
-		p.Max += l.Most()
+		p.Add(l)
 	}
+	return p.Bounds(budget)
+}
+
+// Peaks are what the bounds are derived from: the fullest destination by what
+// its flows surely and probably hold, and the sum of what all of them may hold.
+type Peaks struct{ Sure, Held, Most int }
+
+// Add counts one more destination.
+func (p *Peaks) Add(l Load) {
+	p.Sure, p.Held = max(p.Sure, l.Sure()), max(p.Held, l.Held())
+	p.Most += l.Most()
+}
+
+// Bounds derives the port bounds under a budget, as the function does.
+func (p *Peaks) Bounds(budget int) Ports {
+	out := Ports{Min: p.Sure, Estimate: p.Held, Max: p.Most}
 	if budget > 0 {
-		p.Estimate = min(p.Estimate, budget)
+		out.Estimate = min(out.Estimate, budget)
 	}
 	// Sockets may outnumber a stale budget; what is open is a fact.
-	p.Estimate = max(p.Estimate, p.Min)
-	p.Max = max(p.Max, p.Estimate)
-	return p
+	out.Estimate = max(out.Estimate, out.Min)
+	out.Max = max(out.Max, out.Estimate)
+	return out
 }
 
 // Widened returns the bounds for a time at which connections that ended before
