@@ -11,6 +11,9 @@ import (
 // looks sets how the UI speaks to this terminal.
 func (o *options) looks(ui *app.Options) {
 	ui.NoColor = o.noColor
+	if o.plain {
+		ui.Plain = o.streams.Out
+	}
 	ui.ASCII = o.ascii
 	if !o.asciiChosen {
 		ui.ASCII = asciiOnly(o.getenv, runtime.GOOS)

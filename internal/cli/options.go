@@ -51,7 +51,7 @@ type options struct {
 	pods                          []string
 	allowEphemeral                bool
 	logFile, outDir               string
-	noColor, ascii, redact        bool
+	noColor, ascii, plain, redact bool
 	// configFile holds defaults, and its folder what is remembered.
 	configFile string
 	// asciiChosen means that ascii was set by somebody.
@@ -90,6 +90,7 @@ func (o *options) flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.redact, "redact", false, "replace names and addresses by pseudonyms, on the screen and in every file")
 	fs.StringVar(&o.logFile, "log-file", "", "write what goes on behind the screen to this file")
 	fs.BoolVar(&o.noColor, "no-color", false, "use no colours (also: NO_COLOR)")
+	fs.BoolVar(&o.plain, "plain", false, "say the screen in lines of words, for screen readers, instead of drawing it")
 	fs.BoolVar(&o.ascii, "ascii", false, "draw with ASCII alone (default: where the locale or the terminal has nothing else)")
 }
 

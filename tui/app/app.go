@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ type Options struct {
 	NoColor bool
 	// ASCII draws with ASCII alone.
 	ASCII bool
+	// Plain, where it is not nil, is the terminal in which the UI is said in
+	// words, line by line, instead of being drawn.
+	Plain io.Writer
 	// SaveTicket stores what is on the screen as a ticket and says where. It
 	// runs outside of the UI's own goroutine. When nil, the key says that it is
 	// not available.
@@ -100,6 +104,8 @@ type Model struct {
 	theme *theme.Theme
 	// terminal is what the theme was chosen by.
 	terminal theme.Terminal
+	// plain says the UI; nil where it is drawn.
+	plain *plain
 
 	nodes *nodes.Page
 	pods  *pods.Page
@@ -188,7 +194,7 @@ func New(view session.View, opts Options) *Model {
 		opts.Theme = theme.For
 	}
 	var terminal theme.Terminal
-	if opts.NoColor {
+	if opts.NoColor || opts.Plain != nil {
 		terminal.Colours = theme.None
 	}
 	th := opts.Theme(terminal)
@@ -208,6 +214,11 @@ func New(view session.View, opts Options) *Model {
 		closed: make(chan struct{}),
 	}
 	m.look()
+	if opts.Plain != nil {
+		m.plain = &plain{out: opts.Plain, ascii: opts.ASCII}
+		m.width, m.height = plainWidth, plainHeight
+		m.layout()
+	}
 	return m
 }
 
@@ -220,7 +231,13 @@ func Run(ctx context.Context, view session.View, opts Options, programOpts ...te
 	// Signals end ctx. Bubble Tea would listen to them as well, and wait for ever
 	// for its own listener when ctx was faster.
 	with := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}
-	_, err := tea.NewProgram(g, append(with, programOpts...)...).Run()
+	with = append(with, programOpts...)
+	if opts.Plain != nil {
+		// What would be drawn goes nowhere; keys are read as ever.
+		with = append(with, tea.WithOutput(io.Discard))
+		defer m.plain.open()()
+	}
+	_, err := tea.NewProgram(g, with...).Run()
 	switch {
 	case g.err() != nil:
 		return fmt.Errorf("terminal UI: %w", g.err())
@@ -248,6 +265,10 @@ func (m *Model) close() {
 
 // Init starts to listen and asks the terminal how bright it is.
 func (m *Model) Init() tea.Cmd {
+	if m.plain != nil {
+		m.plain.begin(m)
+		return tea.Batch(m.listen(), second())
+	}
 	return tea.Batch(m.listen(), second(), tea.RequestBackgroundColor)
 }
 
@@ -258,6 +279,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.isTurned() {
 		cmd = join(cmd, m.turn.Work())
 	}
+	m.plain.hear(m, msg)
 	return m, join(cmd, m.watch())
 }
 
@@ -279,7 +301,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
+		if m.plain == nil {
+			m.width, m.height = msg.Width, msg.Height
+		}
 	case tea.BackgroundColorMsg:
 		m.setTerminal(theme.Terminal{Light: !msg.IsDark(), Colours: m.terminal.Colours})
 	case tea.ColorProfileMsg:
@@ -361,7 +385,7 @@ func (m *Model) pages() []page.Page {
 // colours is how many colours to use where a terminal has those of a profile.
 func (m *Model) colours(p colorprofile.Profile) theme.Colours {
 	switch {
-	case m.opts.NoColor, p < colorprofile.ANSI:
+	case m.opts.NoColor, m.plain != nil, p < colorprofile.ANSI:
 		return theme.None
 	case p == colorprofile.ANSI:
 		return theme.Sixteen

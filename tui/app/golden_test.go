@@ -162,7 +162,13 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got+"\n" != string(want) {
-		t.Errorf("%s differs (go test ./tui/app -update writes it anew):\n%s", path, got)
+	if got+"\n" == string(want) {
+		return
 	}
+	a, b := strings.Split(got+"\n", "\n"), strings.Split(string(want), "\n")
+	at := 0
+	for at < min(len(a), len(b))-1 && a[at] == b[at] {
+		at++
+	}
+	t.Errorf("%s differs from line %d on (go test ./tui/app -update writes it anew):\nis  %s\nwas %s", path, at+1, a[at], b[at])
 }

@@ -87,6 +87,9 @@ func (m *Model) helpGroups() []sheet.Group {
 	if m.opts.Suspend != nil {
 		everywhere.Bindings = append(everywhere.Bindings, g.Suspend)
 	}
+	if m.plain != nil {
+		everywhere.Bindings = append(everywhere.Bindings, g.Again)
+	}
 	everywhere.Bindings = append(everywhere.Bindings, g.Help, g.Quit)
 	return append(groups, everywhere, m.legend())
 }

@@ -167,6 +167,10 @@ func (m *Model) copyText(text, hint string) tea.Cmd {
 	default:
 		m.notice = notice{text: fmt.Sprintf("Copied as Markdown, %d lines.", lines) + hint}
 	}
+	if m.plain != nil {
+		m.plain.clipboard(text)
+		return nil
+	}
 	return tea.SetClipboard(text)
 }
 

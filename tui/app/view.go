@@ -27,6 +27,9 @@ const stepperLine = 1
 
 // View draws the screen.
 func (m *Model) View() tea.View {
+	if m.plain != nil {
+		return tea.NewView("") // it is said elsewhere
+	}
 	v := tea.NewView(m.drawn())
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
@@ -259,9 +262,9 @@ func (m *Model) keyLine() string {
 	return format.Left(strings.TrimRight(line, " "), m.width)
 }
 
-// keySpans are those keys and where they stand, as many as fit; help comes
-// always.
-func (m *Model) keySpans() []keySpan {
+// hereKeys are the keys that matter here; always are those that come with them
+// whatever the room.
+func (m *Model) hereKeys() (some, always []key.Binding) {
 	bindings := m.current().ShortHelp()
 	if m.overlay != overlayNone {
 		bindings = m.sheet.ShortHelp()
@@ -272,7 +275,18 @@ func (m *Model) keySpans() []keySpan {
 	if m.opts.SaveTicket != nil {
 		bindings = append(bindings, m.keys.Global.Ticket)
 	}
-	always := []key.Binding{m.keys.Global.Help, m.keys.Global.Quit}
+	for _, b := range bindings {
+		if !b.Enabled() || m.opts.Deck != nil && b.Help() == m.keys.Global.Freeze.Help() {
+			continue // in a replay space pauses, and its own line says so
+		}
+		some = append(some, b)
+	}
+	return some, []key.Binding{m.keys.Global.Help, m.keys.Global.Quit}
+}
+
+// keySpans are those keys and where they stand, as many as fit.
+func (m *Model) keySpans() []keySpan {
+	bindings, always := m.hereKeys()
 	room := m.width - 1
 	for _, b := range always {
 		room -= keyWidth(b)
@@ -284,9 +298,6 @@ func (m *Model) keySpans() []keySpan {
 		x += keyWidth(b)
 	}
 	for _, b := range bindings {
-		if !b.Enabled() || m.opts.Deck != nil && b.Help() == m.keys.Global.Freeze.Help() {
-			continue // in a replay space pauses, and its own line says so
-		}
 		if w := keyWidth(b); w-keyGap <= room {
 			add(b)
 			room -= w

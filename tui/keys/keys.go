@@ -26,6 +26,8 @@ type Global struct {
 	Filter, Public, Eligible, Help, Quit key.Binding
 	// The runbooks beside SNAT's.
 	Tunnel, APIServer, PodNetwork key.Binding
+	// Again says the page again, where it is said and not drawn.
+	Again key.Binding
 	// Interrupt ends the program even while text is being typed.
 	Interrupt key.Binding
 	// Suspend gives the terminal back to the shell, also while text is typed.
@@ -92,6 +94,7 @@ func Default() *Map {
 			Tunnel:      bind("F2", "runbook: tunnel", "f2"),
 			APIServer:   bind("F3", "runbook: API server", "f3"),
 			PodNetwork:  bind("F4", "runbook: pod connectivity", "f4"),
+			Again:       bind("ctrl+l", "say the page again", "ctrl+l"),
 			Interrupt:   bind("ctrl+c", "quit", "ctrl+c"),
 			Suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
 		},
