@@ -15,6 +15,23 @@ func (d *Dest) Asks(t snat.Timers, tell func(snat.Dest, snat.Load)) {
 	}
 	whole := pulse{load: d.load(t)}
 	for i, ep := range d.Endpoints {
-		tell(behind(d, ep), whole.part(i, len(d.Endpoints)).load)
+		tell(snat.Dest{Protocol: d.Protocol, IP: ep.Addr(), Port: ep.Port()}, whole.part(i, len(d.Endpoints)).load)
 	}
+}
+
+// load is what a destination asks for wherever it is used, as a card says it of
+// one that is not made yet.
+func (d *Dest) load(t snat.Timers) snat.Load {
+	l := snat.Load{Open: d.Open(), Abandoned: d.Abandoned, Cooling: d.Cooling}
+	if d.Protocol == snat.TCP {
+		l.Attempting = d.SynSent
+	}
+	if d.Silent != nil && t.Idle > 0 {
+		l.Lost = min(d.Silent.beyond(t.Idle), d.Open())
+		l.Doubtful = min(d.Silent.AtLeast(t.Idle), d.Open()) - l.Lost
+	}
+	if d.mixed {
+		l.Doubtful = l.Open - l.Lost
+	}
+	return l
 }
