@@ -27,6 +27,7 @@ func (m *Model) ask(kind promptKind, text string) {
 		m.line = input.Model{Label: "go to: ", Hint: "node, its IP, pod, address:port, or a command"}
 	}
 	m.line.Set(text)
+	m.hintFilter()
 }
 
 // typed takes a key while a prompt is open. What the line has no use for, such
@@ -45,6 +46,8 @@ func (m *Model) typed(msg tea.KeyPressMsg) tea.Cmd {
 	case m.prompt == promptPalette && key.Matches(msg, m.keys.Global.Palette):
 		m.closePalette()
 		return nil
+	case m.prompt == promptFilter && key.Matches(msg, m.keys.Prompt.Accept) && m.filterProblem():
+		return nil // until it is mended
 	case key.Matches(msg, m.keys.Prompt.Accept):
 		kind := m.prompt
 		m.prompt = promptNone
@@ -75,6 +78,8 @@ func (m *Model) retyped() {
 	switch m.prompt {
 	case promptFilter:
 		m.current().SetFilter(m.line.Value())
+		m.filterProblem()
+		m.hintFilter()
 	case promptPalette:
 		m.palette.Match(m.line.Value())
 	case promptNone, promptGoTo, promptCapture:

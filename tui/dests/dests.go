@@ -14,6 +14,7 @@ import (
 	"github.com/snattop/snattop/tui/component"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
@@ -58,6 +59,8 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 	p.dests = table.New(table.Options[*session.Dest, snat.Dest]{
 		Columns: p.columns(),
 		Key:     func(d *session.Dest) snat.Dest { return d.Dest },
+		Terms:   filter.Terms{Fields: filter.All(), States: states()},
+		Match:   func(d *session.Dest, f *filter.Filter) bool { return f.Dest(p.node, p.owner, d, stateOf(d)) },
 		Sort:    "counts",
 		Keys:    km,
 	}, th)
@@ -349,6 +352,12 @@ func (p *Page) ruleAbove() string {
 
 // Filter returns the filter of the destinations.
 func (p *Page) Filter() string { return p.dests.Filter() }
+
+// FilterProblem is what is wrong with the filter.
+func (p *Page) FilterProblem() error { return p.dests.FilterProblem() }
+
+// FilterTerms are the terms that a filter may hold.
+func (p *Page) FilterTerms() filter.Terms { return p.dests.Terms() }
 
 // SetFilter filters the destinations.
 func (p *Page) SetFilter(text string) {

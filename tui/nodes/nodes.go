@@ -12,6 +12,7 @@ import (
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
@@ -40,6 +41,8 @@ func New(km *keys.Map, th *theme.Theme, hint string) *Page {
 		Columns: p.columns(),
 		Key:     func(n *session.Node) string { return n.Name },
 		Span:    p.span,
+		Terms:   filter.Terms{Fields: filter.All(), States: states()},
+		Match:   func(n *session.Node, f *filter.Filter) bool { return f.Node(n, stateOf(n)) },
 		Sort:    "verdict",
 		Keys:    km,
 	}, th)
@@ -94,6 +97,12 @@ func (p *Page) Select(name string) bool {
 
 // Filter returns the filter of the rows.
 func (p *Page) Filter() string { return p.table.Filter() }
+
+// FilterProblem is what is wrong with the filter.
+func (p *Page) FilterProblem() error { return p.table.FilterProblem() }
+
+// FilterTerms are the terms that a filter may hold.
+func (p *Page) FilterTerms() filter.Terms { return p.table.Terms() }
 
 // SetFilter filters the rows.
 func (p *Page) SetFilter(text string) { p.table.SetFilter(text) }
@@ -174,6 +183,22 @@ func (p *Page) FullHelp() [][]key.Binding {
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
 		{t.SortLeft, t.SortRight, t.Reverse},
 	}
+}
+
+// states are what state: may mean of a node: its verdict, or how it is seen.
+func states() []string {
+	return []string{
+		string(snat.Exhausted), string(snat.Pressured), string(snat.NotSNAT), string(snat.Healthy), string(snat.Unknown),
+		"seen", string(session.StateWaiting), string(session.StateConnecting), string(session.StateDenied), string(session.StateUnreachable), string(session.StateNotLinux),
+	}
+}
+
+func stateOf(n *session.Node) []string {
+	seen := string(n.State)
+	if page.Seen(n) {
+		seen = "seen"
+	}
+	return []string{string(n.Verdict), seen}
 }
 
 // budget returns the ports that a node's use is measured against, or 0.

@@ -12,6 +12,7 @@ import (
 	"github.com/snattop/snattop/internal/snat"
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/evidence"
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
@@ -45,6 +46,8 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 	p.table = table.New(table.Options[*session.Owner, session.Key]{
 		Columns: p.columns(),
 		Key:     func(o *session.Owner) session.Key { return o.Key },
+		Terms:   filter.Terms{Fields: filter.All(), States: states()},
+		Match:   func(o *session.Owner, f *filter.Filter) bool { return f.Owner(p.node, o, p.stateOf(o)) },
 		Sort:    "ports",
 		Keys:    km,
 	}, th)
@@ -165,6 +168,12 @@ func (p *Page) Select(owner session.Key) bool {
 
 // Filter returns the filter of the rows.
 func (p *Page) Filter() string { return p.table.Filter() }
+
+// FilterProblem is what is wrong with the filter.
+func (p *Page) FilterProblem() error { return p.table.FilterProblem() }
+
+// FilterTerms are the terms that a filter may hold.
+func (p *Page) FilterTerms() filter.Terms { return p.table.Terms() }
 
 // SetFilter filters the rows.
 func (p *Page) SetFilter(text string) { p.table.SetFilter(text) }

@@ -14,6 +14,7 @@ import (
 	"github.com/snattop/snattop/internal/report/proof"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
@@ -49,6 +50,8 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 	p.table = table.New(table.Options[*row, string]{
 		Columns: p.columns(),
 		Key:     func(r *row) string { return r.key },
+		Terms:   filter.Terms{Fields: []filter.Field{filter.Node, filter.Owner, filter.State}, States: states()},
+		Match:   func(r *row, f *filter.Filter) bool { return f.Named(r.names()) },
 		Sort:    "answer",
 		Keys:    km,
 	}, th)
@@ -141,6 +144,12 @@ func (p *Page) selected() *row {
 
 // Filter returns the filter of the rows.
 func (p *Page) Filter() string { return p.table.Filter() }
+
+// FilterProblem is what is wrong with the filter.
+func (p *Page) FilterProblem() error { return p.table.FilterProblem() }
+
+// FilterTerms are the terms that a filter may hold.
+func (p *Page) FilterTerms() filter.Terms { return p.table.Terms() }
 
 // SetFilter filters the rows.
 func (p *Page) SetFilter(text string) { p.table.SetFilter(text) }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/snattop/snattop/internal/report/proof"
 )
@@ -41,4 +42,24 @@ func rowsOf(c *proof.Comparison) []*row {
 	}
 	slices.SortStableFunc(out, func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) })
 	return out
+}
+
+// states are what state: may mean of a row: its answer.
+func states() []string {
+	var out []string
+	for _, a := range []proof.Answer{proof.Less, proof.More, proof.Same, proof.New, proof.Gone, proof.CannotTell} {
+		out = append(out, state(a))
+	}
+	return out
+}
+
+func state(a proof.Answer) string { return strings.ReplaceAll(string(a), " ", "-") }
+
+// names are what a filter's terms look at.
+func (r *row) names() (node, owner string, is []string) {
+	is = []string{state(r.Answer)}
+	if r.kind == "node" {
+		return r.title, "", is
+	}
+	return "", r.title, is
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/session/rollup"
 	"github.com/snattop/snattop/tui/component/table"
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/page"
@@ -205,6 +206,12 @@ func (p *Page) Selected() *rollup.Row {
 
 // Filter returns the filter of the rows.
 func (p *Page) Filter() string { return p.table.Filter() }
+
+// FilterProblem is what is wrong with the filter.
+func (p *Page) FilterProblem() error { return p.table.FilterProblem() }
+
+// FilterTerms are none: a row is a sum, of which terms would be true and not.
+func (p *Page) FilterTerms() filter.Terms { return p.table.Terms() }
 
 // SetFilter filters the rows.
 func (p *Page) SetFilter(text string) {

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/snattop/snattop/tui/filter"
 )
 
 // sieve is which rows the filter lets through.
 type sieve struct {
-	filter  string
-	needles []string
+	filter string
+	wanted filter.Filter
+	// problem is why the filter cannot be read.
+	problem error
 	// loose means that no row holds the words as they stand, so that those that
 	// hold their letters in order are let through.
 	loose bool
@@ -36,15 +40,16 @@ func (s *sieve) forget(slot int32) {
 	s.hay[slot], s.hayOf[slot] = "", 0
 }
 
-func (s *sieve) setFilter(filter string) {
-	s.filter, s.needles, s.loose = filter, strings.Fields(strings.ToLower(filter)), false
+func (s *sieve) setFilter(text string, terms filter.Terms) {
+	s.filter, s.loose = text, false
+	s.wanted, s.problem = terms.Parse(text)
 }
 
 // sift decides which rows are let through: all of them anew, or after new rows
 // those that are new and as many of the others as a frame has time for.
 func (t *Table[R, K]) sift(all bool) {
 	switch {
-	case len(t.needles) == 0:
+	case t.wanted.Empty():
 		for _, s := range t.given {
 			t.slots[s].hit = true
 		}
@@ -53,6 +58,9 @@ func (t *Table[R, K]) sift(all bool) {
 	case all:
 		t.loose = false
 		if t.lookAtAll(); t.hits > 0 {
+			return
+		}
+		if len(t.wanted.Words) == 0 {
 			return
 		}
 		t.loose = true
@@ -94,7 +102,7 @@ func (t *Table[R, K]) lookAgain() {
 			t.hits++
 		}
 	}
-	if strict || t.hits == 0 {
+	if strict || t.hits == 0 && len(t.wanted.Words) > 0 {
 		t.sift(true) // from here on strictly, or loosely
 	}
 }
@@ -157,17 +165,27 @@ func lower(b []byte) []byte {
 }
 
 // matches reports whether a row holds every word of the filter, or loosely
-// their letters in order.
+// their letters in order, and whether its terms hold.
 func (t *Table[R, K]) matches(slot int32, loosely bool) bool {
-	if loosely {
-		return inOrder(t.hay[slot], t.needles)
-	}
-	for _, w := range t.needles {
-		if !strings.Contains(t.hay[slot], w) {
+	hay := t.hay[slot]
+	for _, w := range t.wanted.Not {
+		if strings.Contains(hay, w) {
 			return false
 		}
 	}
-	return true
+	switch {
+	case loosely:
+		if !inOrder(hay, t.wanted.Words) {
+			return false
+		}
+	default:
+		for _, w := range t.wanted.Words {
+			if !strings.Contains(hay, w) {
+				return false
+			}
+		}
+	}
+	return !t.wanted.Terms() || t.opts.Match(t.slots[slot].row, &t.wanted)
 }
 
 // inOrder reports whether a text holds the letters of all words, one after the

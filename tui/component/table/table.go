@@ -13,6 +13,7 @@
 package table
 
 import (
+	"github.com/snattop/snattop/tui/filter"
 	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/theme"
 )
@@ -67,6 +68,10 @@ type Options[R any, K comparable] struct {
 	// Span, when it answers true, replaces the cells from the named column to
 	// the right edge by one text.
 	Span func(row R) (column, text string, look theme.Style, ok bool)
+	// Terms are those of a filter that the rows have, and Match reports whether
+	// they hold for one.
+	Terms filter.Terms
+	Match func(row R, f *filter.Filter) bool
 	// Sort is the ID of the column that orders the rows at first.
 	Sort string
 	Keys *keys.Map
@@ -152,12 +157,13 @@ func (t *Table[R, K]) SetRows(rows []R) {
 	t.measure()
 }
 
-// SetFilter keeps only the rows that match.
-func (t *Table[R, K]) SetFilter(filter string) {
-	if filter == t.filter {
+// SetFilter keeps only the rows that match; see package filter. What cannot be
+// read keeps all of them; FilterProblem says why.
+func (t *Table[R, K]) SetFilter(text string) {
+	if text == t.filter {
 		return
 	}
-	t.setFilter(filter)
+	t.setFilter(text, t.opts.Terms)
 	t.sift(true)
 	t.arrange()
 	t.follow(0)
@@ -165,6 +171,12 @@ func (t *Table[R, K]) SetFilter(filter string) {
 
 // Filter returns the filter.
 func (t *Table[R, K]) Filter() string { return t.filter }
+
+// FilterProblem is what is wrong with the filter, nil when nothing is.
+func (t *Table[R, K]) FilterProblem() error { return t.problem }
+
+// Terms are those that a filter of the table may hold.
+func (t *Table[R, K]) Terms() filter.Terms { return t.opts.Terms }
 
 // Fuzzy reports whether the filter matched nothing as it stands, so that the
 // rows shown match it loosely.
@@ -216,7 +228,7 @@ func (t *Table[R, K]) Select(rowKey K) bool {
 func (t *Table[R, K]) Reset() {
 	var none K
 	t.cursor, t.cursorKey, t.offset, t.chosen, t.home = 0, none, 0, false, true
-	t.setFilter("")
+	t.setFilter("", t.opts.Terms)
 	t.memory.begin()
 	t.order, t.restless, t.ghosts = t.order[:0], false, 0
 	t.widths, t.dirty = widths{}, true
