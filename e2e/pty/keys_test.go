@@ -10,7 +10,12 @@ import (
 // demo starts the demo, paused where node1 is out of ports.
 func demo(t *testing.T, s setting) *terminal {
 	t.Helper()
-	p := run(t, s, "demo")
+	return demoWith(t, s)
+}
+
+func demoWith(t *testing.T, s setting, flags ...string) *terminal {
+	t.Helper()
+	p := run(t, s, append([]string{"demo"}, flags...)...)
 	p.shows("❶", "playing")
 	p.keys(" ")
 	p.shows("paused")

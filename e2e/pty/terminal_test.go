@@ -89,7 +89,8 @@ func start(t *testing.T, s setting, argv ...string) *terminal {
 	}
 	p.cmd = exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append(env, s.env...)
+	env = append(env, s.env...)
+	p.cmd.Env = env
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {

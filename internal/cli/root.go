@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -136,12 +137,22 @@ func wrapArgs(cmd *cobra.Command) {
 	}
 }
 
-// needTerminal refuses to draw a screen where nobody sees it.
+// needTerminal refuses to draw a screen where nobody sees it, or where it would be
+// a heap of control characters.
 func (o *options) needTerminal(command string) error {
-	if o.streams.OutTerminal && o.streams.InTerminal {
+	term := o.getenv("TERM")
+	switch {
+	case !o.streams.OutTerminal || !o.streams.InTerminal:
+		return usage("%s draws a screen and needs a terminal: use 'snattop report' for scripts and pipes", command)
+	case runtime.GOOS == "windows": // its console needs no such variable
+		return nil
+	case term == "":
+		return usage("%s draws a screen, and TERM does not say what this terminal is: set it (TERM=xterm-256color suits most), or use 'snattop report'", command)
+	case term == "dumb":
+		return usage("%s draws a screen, and TERM=dumb says that this terminal has none: set what it really is (TERM=xterm-256color suits most), or use 'snattop report'", command)
+	default:
 		return nil
 	}
-	return usage("%s draws a screen and needs a terminal: use 'snattop report' for scripts and pipes", command)
 }
 
 func newVersion(o *options) *cobra.Command {

@@ -39,13 +39,22 @@ func (w world) run(t *testing.T, args ...string) result {
 	}
 	began := time.Now()
 	code := cli.Run(ctx, cli.Config{
-		Version: "1.2.3", Name: w.name, Args: args, Getenv: func(k string) string { return w.env[k] }, ConfigFile: w.config,
+		Version: "1.2.3", Name: w.name, Args: args, Getenv: w.getenv, ConfigFile: w.config,
 		Streams: cli.Streams{In: strings.NewReader(w.in), Out: &out, Err: &errs, InTerminal: w.terminal, OutTerminal: w.terminal},
 	})
 	if took := time.Since(began); took > 40*time.Second {
 		t.Errorf("%q took %s", args, took)
 	}
 	return result{code, out.String(), errs.String()}
+}
+
+// getenv is a variable of this world, whose terminal is one of today unless it
+// says otherwise.
+func (w world) getenv(k string) string {
+	if v, ok := w.env[k]; ok || k != "TERM" {
+		return v
+	}
+	return "xterm-256color"
 }
 
 // oneLine checks what every failure promises: a code, one line of error with
@@ -139,6 +148,17 @@ func TestNeedsATerminal(t *testing.T) {
 	noCluster(t)
 	for _, args := range []string{"", "local", "demo", "replay " + recorded(t, 1)} {
 		oneLine(t, args, world{}.run(t, strings.Fields(args)...), cli.ExitUsage, "terminal", "snattop report")
+	}
+}
+
+// A terminal that has no screen, or does not say that it has, is as good as none.
+func TestNeedsAScreen(t *testing.T) {
+	noCluster(t)
+	for term, word := range map[string]string{"": "TERM does not say", "dumb": "TERM=dumb"} {
+		for _, args := range []string{"", "local", "demo", "replay " + recorded(t, 1)} {
+			got := world{terminal: true, env: map[string]string{"TERM": term}}.run(t, strings.Fields(args)...)
+			oneLine(t, args, got, cli.ExitUsage, word, "TERM=xterm-256color", "snattop report")
+		}
 	}
 }
 

@@ -3,13 +3,20 @@ package app
 import (
 	"errors"
 	"fmt"
+	"image/color"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/keys"
 	"github.com/snattop/snattop/tui/tuitest"
 )
 
@@ -28,44 +35,79 @@ var pictures = sync.OnceValue(func() []*session.Snapshot {
 	}
 })
 
-// Every key of the contract, and some that mean nothing.
-var fuzzKeys = []string{
-	"enter", "esc", "up", "down", "j", "k", "pgup", "pgdown", "g", "G", "tab", "1", "2", "3", "4", "5", "/", "<", ">", "r", "p", "a",
-	"space", "x", "y", ":", "?", "S", "b", "d", "backspace", "home", "end", "é", "支", "0", ".",
-}
+// fuzzKeys are every key that is bound, and some that mean nothing.
+var fuzzKeys = sync.OnceValue(func() []string {
+	out := []string{"backspace", "é", "支", "0", "w", "i", "ctrl+z"}
+	areas := reflect.ValueOf(*keys.Default())
+	for a := range areas.NumField() {
+		for b := range areas.Field(a).NumField() {
+			out = append(out, areas.Field(a).Field(b).Interface().(key.Binding).Keys()...)
+		}
+	}
+	return slices.DeleteFunc(out, func(k string) bool { return k == "none" })
+})
 
-// drive feeds a model with what the bytes spell: keys, sizes, pictures, mouse.
+// told are the words of others that a fuzzed model is given.
+var told = []string{"", "ok", "no\x1b[2J disk\n\u202e", strings.Repeat("支払い e\u0301 ", 400), tuitest.Hostile}
+
+// drive feeds a model with what the bytes spell: messages of every kind that may
+// come from a terminal, a view, or something that runs in the background.
 func drive(t testing.TB, data []byte) {
 	clock := tuitest.NewClock()
 	all := pictures()
 	v := tuitest.NewView(all[0])
-	m := New(v, Options{Now: clock.Now, NoColor: len(data)%2 == 0, SaveTicket: func(Ticket) (string, error) { return "", errors.New("no\x1b[2J disk") }})
+	opts := Options{
+		Now: clock.Now, NoColor: len(data)%2 == 0, ASCII: len(data)%3 == 0, Hint: told[len(data)%len(told)],
+		SaveTicket: func(Ticket) (string, error) { return "", errors.New(told[2]) },
+		Suspend:    func() bool { return len(data)%5 == 0 },
+	}
+	if len(data)%4 == 1 {
+		opts.Deck = &deck{at: session.Playback{Begin: clock.Now(), End: clock.Now().Add(time.Hour), Speed: 1}}
+		opts.Captions = []Caption{{Text: told[3]}}
+	}
+	m := New(v, opts)
 	fits(t, m)
 	for i := 0; i+1 < len(data) && i < 400; i += 2 {
 		op, arg := data[i], int(data[i+1])
-		switch op % 8 {
-		case 0:
-			m.Update(tea.WindowSizeMsg{Width: arg, Height: int(op) / 4})
-		case 1:
-			v.Set(all[arg%len(all)])
-			m.Update(changedMsg{})
-		case 2:
-			m.Update(tea.MouseClickMsg{X: arg - 20, Y: int(op)/4 - 5, Button: tea.MouseLeft})
-		case 3:
-			m.Update(tea.MouseWheelMsg{X: arg, Y: int(op) / 4, Button: []tea.MouseButton{tea.MouseWheelUp, tea.MouseWheelDown}[arg%2]})
-		case 4:
-			m.Update(tea.PasteMsg{Content: fmt.Sprintf("\x1b[2J%d\u202e日\n%d", arg, op)})
-		case 5:
-			clock.Advance(time.Duration(arg) * 100 * time.Millisecond)
-			m.Update(secondMsg{})
-		default:
-			if cmd := press(m, fuzzKeys[arg%len(fuzzKeys)]); cmd != nil {
-				m.Update(cmd())
-			}
+		if op%8 < 6 {
+			m.Update(spell(op, arg, v, clock))
+		} else if cmd := press(m, fuzzKeys()[arg%len(fuzzKeys())]); cmd != nil {
+			m.Update(cmd())
 		}
 		fits(t, m)
 	}
 	m.close()
+}
+
+// spell is the message, other than a key, that two bytes stand for.
+func spell(op byte, arg int, v *tuitest.View, clock *tuitest.Clock) tea.Msg {
+	word := told[arg%len(told)]
+	switch op % 8 {
+	case 0:
+		return tea.WindowSizeMsg{Width: arg * (1 + int(op)/128), Height: int(op) / 4}
+	case 1:
+		all := pictures()
+		v.Set(all[arg%len(all)])
+		return changedMsg{ended: arg > 250}
+	case 2:
+		return tea.MouseClickMsg{X: arg - 20, Y: int(op)/4 - 5, Button: []tea.MouseButton{tea.MouseLeft, tea.MouseLeft, tea.MouseRight}[arg%3]}
+	case 3:
+		return tea.MouseWheelMsg{X: arg, Y: int(op) / 4, Button: []tea.MouseButton{tea.MouseWheelUp, tea.MouseWheelDown, tea.MouseWheelLeft}[arg%3]}
+	case 4:
+		return tea.PasteMsg{Content: fmt.Sprintf("\x1b[2J%d\u202e日\n%d%s", arg, op, word)}
+	default:
+		clock.Advance(time.Duration(arg) * 100 * time.Millisecond)
+		return []tea.Msg{
+			secondMsg{}, restedMsg{}, pulseMsg{},
+			tea.BackgroundColorMsg{Color: color.Gray{Y: uint8(arg)}}, tea.BackgroundColorMsg{},
+			tea.ColorProfileMsg{Profile: colorprofile.Profile(arg % 6)}, tea.EnvMsg{"TERM_PROGRAM=" + word},
+			ticketMsg{number: arg % 3, saved: word}, ticketMsg{number: arg % 3, err: errors.New(word)},
+			recordedMsg{path: word, on: arg%2 == 0}, recordedMsg{path: word, err: errors.New(word)},
+			bookMsg{}, captureLine{word}, captureDone{told: word}, captureDone{told: word, err: errors.New(word)},
+			pageMsg{text: word}, suspendedMsg{stopped: arg%2 == 0}, suspendedMsg{err: errors.New(word)},
+			tea.FocusMsg{}, tea.BlurMsg{}, tea.MouseMotionMsg{X: arg}, tea.MouseReleaseMsg{X: arg}, tea.KeyReleaseMsg{Code: rune(arg)}, nil,
+		}[int(op)/8%24]
+	}
 }
 
 func FuzzModel(f *testing.F) {

@@ -53,6 +53,7 @@ func keyMsg(k string) tea.KeyPressMsg {
 	named := map[string]rune{
 		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "space": tea.KeySpace,
 		"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd, "backspace": tea.KeyBackspace,
+		"left": tea.KeyLeft, "right": tea.KeyRight, "f2": tea.KeyF2, "f3": tea.KeyF3, "f4": tea.KeyF4,
 	}
 	if code, ok := named[k]; ok {
 		msg := tea.KeyPressMsg{Code: code}
@@ -63,6 +64,11 @@ func keyMsg(k string) tea.KeyPressMsg {
 	}
 	if letter, ok := strings.CutPrefix(k, "ctrl+"); ok {
 		return tea.KeyPressMsg{Code: rune(letter[0]), Mod: tea.ModCtrl}
+	}
+	if letter, ok := strings.CutPrefix(k, "shift+"); ok && len(letter) > 1 {
+		msg := keyMsg(letter)
+		msg.Mod |= tea.ModShift
+		return msg
 	}
 	return tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
 }
