@@ -26,11 +26,13 @@ type shot struct {
 	// after means that it shows the end of the recording, beside how it was at
 	// the worst; the others show the worst.
 	after bool
+	// ascii draws with ASCII alone.
+	ascii bool
 	still app.Still
 }
 
-// shots are the pictures: the exhausted node, down to the cause, and the proof
-// after the fix.
+// shots are the pictures: the exhausted node, down to the cause, the proof after
+// the fix, and the looks of other terminals.
 func shots() []shot {
 	size := func(page string, height int) app.Still { return app.Still{Width: 120, Height: height, Page: page} }
 	return []shot{
@@ -39,6 +41,8 @@ func shots() []shot {
 		{name: "connections", still: size("connections", 22)},
 		{name: "cause", still: size("cause", 40)},
 		{name: "proof", after: true, still: size("proof", 26)},
+		{name: "nodes-light", still: app.Still{Width: 120, Height: 22, Page: "nodes", Light: true}},
+		{name: "nodes-16", ascii: true, still: app.Still{Width: 120, Height: 22, Page: "nodes", Colours: theme.Sixteen}},
 	}
 }
 
@@ -81,7 +85,7 @@ func run(args []string) error {
 
 // take draws one picture into a folder.
 func (s shot) take(pic *session.Snapshot, folder string) error {
-	screen, err := app.Draw(pic, app.Options{}, s.still)
+	screen, err := app.Draw(pic, app.Options{ASCII: s.ascii}, s.still)
 	if err != nil {
 		return err
 	}
