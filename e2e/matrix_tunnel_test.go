@@ -155,7 +155,7 @@ func tunnelFaults() []fault {
 					{"op":"add","path":"/spec/strategy","value":{"type":"Recreate"}}]`); err != nil {
 					t.Fatal(err)
 				}
-				awaitDead(t, g)
+				awaitCrashes(t, g)
 				return func(ctx context.Context) error {
 					err := command(ctx, `[{"op":"remove","path":"/spec/template/spec/containers/0/args/12"}]`)
 					awaitTunnel(ctx, t, g)
@@ -214,6 +214,29 @@ func everyNode(id, verdict string) []wantStep {
 		all = append(all, wantStep{id, "node/" + node, verdict})
 	}
 	return all
+}
+
+// awaitCrashes waits until each agent has crashed twice and waits for its next
+// chance, which takes it 20 seconds: until then one may look as if it ran.
+func awaitCrashes(t *testing.T, g *ground.Ground) {
+	t.Helper()
+	const columns = `{range .items[*].status.containerStatuses[*]}{.restartCount} {.state.waiting.reason}{"\n"}{end}`
+	eventually(t, time.Minute, "both agents are in a crash loop", func() error {
+		out, err := g.Kubectl(t.Context(), "", "get", "pods", "-n", "kube-system", "-l", "app=konnectivity-agent", "-o", "jsonpath="+columns)
+		if err != nil {
+			return err
+		}
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		for _, l := range lines {
+			if restarts, reason, _ := strings.Cut(l, " "); restarts == "0" || reason != "CrashLoopBackOff" {
+				return fmt.Errorf("restarts and state: %q", lines)
+			}
+		}
+		if len(lines) != 2 {
+			return fmt.Errorf("%d agents", len(lines))
+		}
+		return nil
+	})
 }
 
 // awaitDead waits until the API server reaches no node any more.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,10 +17,19 @@ func plant(t *testing.T, root, path, text string, mode os.FileMode) string {
 	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(full, []byte(text), mode); err != nil {
+	write(t, full, text, mode)
+	return full
+}
+
+// write writes a program while nothing is started: a child that was begun in
+// between would hold it open for writing, and it could not be run ("text file busy").
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
-	return full
 }
 
 func TestFind(t *testing.T) {

@@ -308,9 +308,7 @@ func TestOldToolSaysWhatItDoesNotSee(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "--ipv6", "", 1)), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	write(t, path, strings.Replace(string(text), "--ipv6", "", 1), 0o755)
 	tracer := start(t, "", both, func(c *Config) { c.Path = path })
 	<-tracer.Ready()
 	r, err := tracer.Read()
