@@ -144,6 +144,14 @@ func (t *Table[R, K]) rankAll() {
 // changes the order there asks what comes first now; elsewhere it follows the
 // row it stands on.
 func (t *Table[R, K]) sortOn(column int, reversed bool) {
+	if column >= 0 && column == t.sortBy && t.opts.Columns[column].Word != nil && !t.stale && reversed != t.reversed {
+		t.reversed = reversed
+		for _, s := range t.given { // the texts are in order already
+			t.slots[s].rank = ^t.slots[s].rank
+		}
+		t.settleOn()
+		return
+	}
 	t.sortBy, t.reversed = column, reversed
 	t.words.forget()
 	if number := t.number(); number != nil {
@@ -152,6 +160,11 @@ func (t *Table[R, K]) sortOn(column int, reversed bool) {
 		}
 	}
 	t.rate()
+	t.settleOn()
+}
+
+// settleOn arranges rows in an order that the operator has asked for.
+func (t *Table[R, K]) settleOn() {
 	t.arrange()
 	if t.cursor == 0 {
 		t.moveTo(0)

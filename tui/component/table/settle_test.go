@@ -1,11 +1,14 @@
 package table
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/snattop/snattop/tui/theme"
 )
 
 // watch is a table over which time goes by.
@@ -165,4 +168,36 @@ func TestRowsOfOneKey(t *testing.T) {
 	w.after(calm)
 	w.SetRows([]row{{"a", 1}})
 	w.wants(t, "one of them", "a")
+}
+
+func TestTextsTurnedRound(t *testing.T) {
+	t.Parallel()
+	cols := []Column[row]{{ID: "name", Title: "NAME", Min: 8, Text: func(r row) string { return r.name }, Word: func(dst []byte, r row) []byte { return append(dst, r.name...) }}}
+	tb := New(Options[row, int]{Columns: cols, Key: func(r row) int { return r.n }, Sort: "name"}, theme.New(true, true))
+	tb.SetSize(40, 10)
+	shown := func() string {
+		var out []string
+		for _, s := range tb.order {
+			r := tb.slots[s].row
+			out = append(out, fmt.Sprint(r.name, r.n))
+		}
+		return strings.Join(out, " ")
+	}
+	rows := []row{{"same-prefix-b", 1}, {"a", 2}, {"same-prefix-a-and-more", 3}, {"same-prefix-b", 4}, {"", 5}}
+	tb.SetRows(rows)
+	for i, want := range []string{
+		"5 a2 same-prefix-a-and-more3 same-prefix-b1 same-prefix-b4",
+		"same-prefix-b1 same-prefix-b4 same-prefix-a-and-more3 a2 5",
+		"5 a2 same-prefix-a-and-more3 same-prefix-b1 same-prefix-b4",
+	} {
+		if got := shown(); got != want {
+			t.Errorf("turned round %d times: %s, want %s", i, got, want)
+		}
+		pressOn(tb, "r")
+	}
+	rows[1].name = "same-prefix-z"
+	tb.SetRows(rows)
+	if got, want := shown(), "same-prefix-z2 same-prefix-b1 same-prefix-b4 same-prefix-a-and-more3 5"; got != want {
+		t.Errorf("with another name: %s, want %s", got, want)
+	}
 }
