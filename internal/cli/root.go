@@ -146,10 +146,12 @@ func (o *options) needTerminal(command string) error {
 		return usage("%s draws a screen and needs a terminal: use 'snattop report' for scripts and pipes", command)
 	case runtime.GOOS == "windows": // its console needs no such variable
 		return nil
+	case o.plain: // lines of words need no screen
+		return nil
 	case term == "":
 		return usage("%s draws a screen, and TERM does not say what this terminal is: set it (TERM=xterm-256color suits most), or use 'snattop report'", command)
 	case term == "dumb":
-		return usage("%s draws a screen, and TERM=dumb says that this terminal has none: set what it really is (TERM=xterm-256color suits most), or use 'snattop report'", command)
+		return usage("%s draws a screen, and TERM=dumb says that this terminal has none: set what it really is (TERM=xterm-256color suits most), or use --plain or 'snattop report'", command)
 	default:
 		return nil
 	}

@@ -160,6 +160,11 @@ func TestNeedsAScreen(t *testing.T) {
 			oneLine(t, args, got, cli.ExitUsage, word, "TERM=xterm-256color", "snattop report")
 		}
 	}
+	// Lines of words need none: what fails then is that there is no cluster.
+	got := world{terminal: true, env: map[string]string{"TERM": "dumb"}}.run(t, "--plain")
+	if got.code == cli.ExitUsage || strings.Contains(got.err, "TERM") {
+		t.Errorf("--plain: %d, %q", got.code, got.err)
+	}
 }
 
 func TestVersionAndHelp(t *testing.T) {
