@@ -23,16 +23,28 @@ import (
 // shot is one picture of the documentation.
 type shot struct {
 	name string
-	// after means that it shows the end of the recording, beside how it was at
-	// the worst; the others show the worst.
-	after bool
+	when moment
+	// since means that it is held against how it was at the worst.
+	since bool
 	// ascii draws with ASCII alone.
 	ascii bool
 	still app.Still
 }
 
+// moment is one that the pictures show: each is worked out from the recording.
+type moment int
+
+const (
+	// worst is when the most connections wait.
+	worst moment = iota
+	// before is half a minute before that node has used up its ports.
+	before
+	// ending is the end of the recording.
+	ending
+)
+
 // shots are the pictures: the exhausted node, down to the cause, the proof after
-// the fix, and the looks of other terminals.
+// the fix, the moment before it all, and the looks of other terminals.
 func shots() []shot {
 	size := func(page string, height int) app.Still { return app.Still{Width: 120, Height: height, Page: page} }
 	return []shot{
@@ -40,7 +52,9 @@ func shots() []shot {
 		{name: "pods", still: size("pods", 22)},
 		{name: "connections", still: size("connections", 22)},
 		{name: "cause", still: size("cause", 40)},
-		{name: "proof", after: true, still: size("proof", 26)},
+		{name: "proof", when: ending, since: true, still: size("proof", 26)},
+		{name: "soon", when: before, still: size("nodes", 22)},
+		{name: "nodes-narrow", still: app.Still{Width: 80, Height: 24, Page: "nodes"}},
 		{name: "nodes-light", still: app.Still{Width: 120, Height: 22, Page: "nodes", Light: true}},
 		{name: "nodes-16", ascii: true, still: app.Still{Width: 120, Height: 22, Page: "nodes", Colours: theme.Sixteen}},
 	}
@@ -59,29 +73,42 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	worst, err := worst(ctx, args[0])
-	if err != nil {
-		return err
-	}
-	then, err := seen(ctx, args[0], worst)
-	if err != nil {
-		return err
-	}
-	now, err := seen(ctx, args[0], time.Time{})
+	pics, err := moments(ctx, args[0])
 	if err != nil {
 		return err
 	}
 	for _, s := range shots() {
-		pic := then
-		if s.after {
-			pic, s.still.Baseline = now, then
+		if s.since {
+			s.still.Baseline = pics[worst]
 		}
-		if err := s.take(pic, args[1]); err != nil {
+		if err := s.take(pics[s.when], args[1]); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil
 }
+
+// moments are the pictures that a recording shows at each of them.
+func moments(ctx context.Context, file string) (map[moment]*session.Snapshot, error) {
+	full, most, err := exhaustion(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	soon := full
+	if !full.IsZero() {
+		soon = full.Add(-half)
+	}
+	pics := map[moment]*session.Snapshot{}
+	for m, at := range map[moment]time.Time{worst: most, before: soon, ending: {}} {
+		if pics[m], err = seen(ctx, file, at); err != nil {
+			return nil, err
+		}
+	}
+	return pics, nil
+}
+
+// half a minute is time enough to see it come.
+const half = 30 * time.Second
 
 // take draws one picture into a folder.
 func (s shot) take(pic *session.Snapshot, folder string) error {
@@ -127,24 +154,30 @@ func seen(ctx context.Context, file string, at time.Time) (*session.Snapshot, er
 // lookEvery is how much of a recording goes by between two looks for the worst.
 const lookEvery = 5 * time.Second
 
-// worst is the moment at which the most connections wait on a node that is out
-// of ports; zero, which is the end, where none ever is.
-func worst(ctx context.Context, file string) (time.Time, error) {
+// exhaustion is when a node has used up its ports, and when the most connections
+// wait on it; zero, which is the end, where none ever is.
+func exhaustion(ctx context.Context, file string) (full, most time.Time, err error) {
 	s := session.New(session.Options{})
-	var at, looked time.Time
-	most := 0
-	err := play(ctx, file, func(e session.Event) {
+	var looked time.Time
+	waiting := 0
+	err = play(ctx, file, func(e session.Event) {
 		s.Put(e)
 		if e.Tick == nil || e.Time.Sub(looked) < lookEvery {
 			return
 		}
 		looked = e.Time
-		pic := s.Snapshot()
-		if n := pic.Nodes[0]; n.Verdict == snat.Exhausted && n.Waiting > most {
-			most, at = n.Waiting, e.Time
+		n := s.Snapshot().Nodes[0]
+		if n.Verdict != snat.Exhausted {
+			return
+		}
+		if full.IsZero() {
+			full = e.Time
+		}
+		if n.Waiting > waiting {
+			waiting, most = n.Waiting, e.Time
 		}
 	})
-	return at, err
+	return full, most, err
 }
 
 // play tells every event of a recording.

@@ -59,7 +59,7 @@ func TestMoments(t *testing.T) {
 func TestStory(t *testing.T) {
 	t.Parallel()
 	const file = "../../../internal/demo/demo.snattop"
-	at, err := worst(t.Context(), file)
+	_, at, err := exhaustion(t.Context(), file)
 	if err != nil || at.IsZero() {
 		t.Fatalf("%v, %v: nothing is ever out of ports", at, err)
 	}
