@@ -313,7 +313,11 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case pulseMsg:
 		m.waking = false
 	case changedMsg:
-		m.look()
+		if msg.snap == nil {
+			m.look()
+		} else {
+			m.lookAt(msg.snap)
+		}
 		m.ended = m.ended || msg.ended
 		return m.rest()
 	case restedMsg:

@@ -10,8 +10,12 @@ import (
 )
 
 type (
-	// changedMsg says that there is a new picture; ended that it is the last.
-	changedMsg struct{ ended bool }
+	// changedMsg brings a new picture; ended says that it is the last. Without
+	// one there is one to be taken.
+	changedMsg struct {
+		ended bool
+		snap  *session.Snapshot
+	}
 	// restedMsg says that it is time to listen again.
 	restedMsg struct{}
 	// secondMsg comes every second, for what ages by itself.
@@ -22,16 +26,17 @@ type (
 // the eye, and what comes in between is coalesced by the view.
 const pace = 100 * time.Millisecond
 
-// listen waits for one change.
+// listen waits for one change, and has the picture made: keys are not to wait
+// for that.
 func (m *Model) listen() tea.Cmd {
 	if m.ended {
 		return nil
 	}
-	changed, closed := m.view.Changed(), m.closed
+	view, changed, closed := m.view, m.view.Changed(), m.closed
 	return func() tea.Msg {
 		select {
 		case _, more := <-changed:
-			return changedMsg{ended: !more}
+			return changedMsg{ended: !more, snap: view.Snapshot()}
 		case <-closed:
 			return nil
 		}
@@ -52,11 +57,21 @@ func second() tea.Cmd {
 
 // look takes the newest picture, unless the present one is frozen.
 func (m *Model) look() {
+	if !m.frozen {
+		m.lookAt(m.view.Snapshot())
+	}
+}
+
+// lookAt does so with a picture that is there, unless a newer one is.
+func (m *Model) lookAt(snap *session.Snapshot) {
 	if m.frozen {
 		return
 	}
 	before := m.pic.Snap
-	m.pic.Snap = m.view.Snapshot()
+	if snap != nil && before != nil && snap.Version < before.Version {
+		return
+	}
+	m.pic.Snap = snap
 	if m.pic.Snap == nil {
 		m.pic.Snap = &session.Snapshot{}
 	}
