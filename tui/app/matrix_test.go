@@ -85,10 +85,10 @@ func scenes() []scene {
 		keyed("cause", tuitest.Measured, "d"),
 		{"proof", func(_ *testing.T, l look, width, height int) *Model {
 			clock := tuitest.NewClock()
-			m, v := l.stage(steady(tuitest.Sick()), width, height, func(o *Options) { o.Now = clock.Now })
+			m, v := l.stage(tuitest.Watched(tuitest.Sick()), width, height, func(o *Options) { o.Now = clock.Now })
 			press(m, "b")
 			clock.Advance(later)
-			v.Set(steady(mended()))
+			v.Set(tuitest.Watched(mended()))
 			m.Update(changedMsg{})
 			press(m, "5")
 			return m
@@ -107,28 +107,6 @@ func scenes() []scene {
 			return m
 		}},
 	}
-}
-
-// steady gives every number its level, so that the proof can tell a change.
-func steady(s *session.Snapshot) *session.Snapshot {
-	at := func(n float64) session.Level { return session.Level{Mean: n, SD: n / 50, Over: 5 * time.Minute} }
-	counts := func(c *session.Counts) {
-		c.Levels = session.Levels{Ports: at(float64(c.Ports.Estimate)), Open: at(float64(c.Open)), Opens: at(c.OpensPerSecond), Fails: at(c.FailedPerSecond)}
-	}
-	for _, n := range s.Nodes {
-		if n.State != session.StateStreaming || !n.Counting() {
-			continue
-		}
-		counts(&n.Counts)
-		for _, o := range n.Owners {
-			o.Node = n.Name
-			counts(&o.Counts)
-			for _, d := range o.Dests() {
-				d.Levels = &session.Levels{Open: at(float64(d.Open())), Opens: at(d.OpensPerSecond), Fails: at(d.FailedPerSecond)}
-			}
-		}
-	}
-	return s
 }
 
 const later = 15 * time.Minute

@@ -25,31 +25,6 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// watched gives every number of a picture its level: it has stood where it is,
-// swinging by 2 %, for five minutes.
-func watched(s *session.Snapshot) *session.Snapshot {
-	at := func(n float64) session.Level {
-		return session.Level{Mean: n, SD: n / 50, Over: 5 * time.Minute}
-	}
-	counts := func(c *session.Counts) {
-		c.Levels = session.Levels{Ports: at(float64(c.Ports.Estimate)), Open: at(float64(c.Open)), Opens: at(c.OpensPerSecond), Fails: at(c.FailedPerSecond)}
-	}
-	for _, n := range s.Nodes {
-		if n.State != session.StateStreaming || !n.Counting() {
-			continue
-		}
-		counts(&n.Counts)
-		for _, o := range n.Owners {
-			o.Node = n.Name
-			counts(&o.Counts)
-			for _, d := range o.Dests() {
-				d.Levels = &session.Levels{Open: at(float64(d.Open())), Opens: at(d.OpensPerSecond), Fails: at(d.FailedPerSecond)}
-			}
-		}
-	}
-	return s
-}
-
 // cluster is one node with these pods of checkout and others', and nodes of
 // every other kind beside it.
 func cluster(checkout ...*session.Owner) *session.Snapshot {
@@ -68,7 +43,7 @@ func cluster(checkout ...*session.Owner) *session.Snapshot {
 	blind := tuitest.Node("aks-np1-vmss000008", "10.224.0.12", 1024,
 		tuitest.Owner("aks-np1-vmss000008", "shop", "mailer-66b7-zzz1z", deploy("mailer"), tuitest.Load{Addr: "40.1.1.1:587", Established: 40}))
 	blind.Collector = "tcptracer"
-	return watched(tuitest.Snapshot(1, sick, pressured, blind,
+	return tuitest.Watched(tuitest.Snapshot(1, sick, pressured, blind,
 		tuitest.Unseen("aks-np2-vmss000000", "10.224.1.4", "linux", session.StateDenied, `pods "exec" is forbidden`, ""),
 		tuitest.Unseen("aks-win-vmss000000", "10.224.2.4", "windows", session.StateNotLinux, "", ""),
 		tuitest.Unseen("aks-np1-vmss000009", "10.224.0.13", "linux", session.StateConnecting, "", "waiting for the node pod to start")))
@@ -317,7 +292,7 @@ func TestOddPictures(t *testing.T) {
 }
 
 func BenchmarkCompare(b *testing.B) {
-	old, now := watched(tuitest.Big(10000)), watched(tuitest.Big(10000))
+	old, now := tuitest.Watched(tuitest.Big(10000)), tuitest.Watched(tuitest.Big(10000))
 	p := newPage(120, 34, true)
 	p.SetBaseline(page.Picture{Snap: old, Now: tuitest.Now()})
 	at := tuitest.Now()
