@@ -134,15 +134,22 @@ func (s story) errors() (all []float64, shaky int) {
 	return all, shaky
 }
 
-// firstDrop is when the gateway first dropped a packet for want of a port.
+// firstDrop is when the gateway first refused a port to a SYN of this node: the
+// counters of its table belong to all nodes, and a neighbour whose block is
+// nearly full is refused one now and then, because the kernel tries a part of a
+// large block. A look that fell between a SYN's two counts says one too few, so
+// that only more than ever before is another refusal.
 func (s story) firstDrop() (time.Time, bool) {
-	before, known := 0, false
+	most, known := 0, false
 	for _, truth := range s.truths {
-		lost := truth.Stats.InsertFailed + truth.Stats.Drop
-		if known && lost > before && !truth.At.Before(s.began) {
+		n, ok := truth.Node(s.node)
+		if !ok {
+			continue
+		}
+		if known && n.Refused > most && !truth.At.Before(s.began) {
 			return truth.At, true
 		}
-		before, known = lost, true
+		most, known = max(most, n.Refused), true
 	}
 	return time.Time{}, false
 }

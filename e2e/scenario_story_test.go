@@ -24,18 +24,18 @@ func leakStory() story {
 	for second := range 60 {
 		at := began.Add(time.Duration(second) * time.Second)
 		held := min(second, ports)
-		stats := ground.ConntrackStats{InsertFailed: 100}
+		refused := 100
 		x := sample{at: at, ports: snat.Ports{Min: held, Estimate: held, Max: held}, verdict: snat.Healthy}
 		if second > ports {
-			stats.InsertFailed += second - ports
+			refused += second - ports
 			x.verdict = snat.Exhausted
 		}
 		if left := time.Duration(ports-held) * time.Second; left > 0 {
 			x.fullIn = &left
 		}
 		s.samples = append(s.samples, x)
-		s.truths = append(s.truths, ground.Truth{At: at, Stats: stats, Nodes: []ground.NodeTruth{{
-			Name: "node1", Block: ground.Block{First: 1024, Last: 1024 + ports - 1}, TCP: held,
+		s.truths = append(s.truths, ground.Truth{At: at, Nodes: []ground.NodeTruth{{
+			Name: "node1", Block: ground.Block{First: 1024, Last: 1024 + ports - 1}, TCP: held, Refused: refused,
 			Destinations: []ground.DestinationTruth{{Protocol: "tcp", Ports: held}, {Protocol: "udp", Ports: 900}},
 		}}})
 	}
@@ -120,6 +120,25 @@ func TestStoryFindsBadCalls(t *testing.T) {
 	alarm.fills = false
 	if c := alarm.called(); len(c.wrong) != 19 {
 		t.Errorf("a node that never fills: %d alarms", len(c.wrong))
+	}
+}
+
+// TestStoryOfOneNode looks for the drop of a node beside one that is refused
+// ports all the time, and at a gateway that was looked at between a SYN's two
+// counts.
+func TestStoryOfOneNode(t *testing.T) {
+	s := leakStory()
+	for i := range s.truths {
+		s.truths[i].Stats = ground.ConntrackStats{InsertFailed: i, Drop: i}
+		s.truths[i].Nodes = append(s.truths[i].Nodes, ground.NodeTruth{Name: "node2", Refused: i})
+	}
+	s.truths[20].Nodes[0].Refused--
+	if drop, ok := s.firstDrop(); !ok || drop.Sub(s.began) != 41*time.Second {
+		t.Errorf("dropped after %s, %t", drop.Sub(s.began), ok)
+	}
+	s.node = "node3"
+	if drop, ok := s.firstDrop(); ok {
+		t.Errorf("a node that the gateway does not know was refused a port after %s", drop.Sub(s.began))
 	}
 }
 

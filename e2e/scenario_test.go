@@ -121,8 +121,8 @@ func everywhere(port int) string {
 	return strings.Join(list, ",")
 }
 
-// scenes are all scenarios. No two nodes of a scene run out of ports, so that a
-// SYN that the gateway drops has one possible sender.
+// scenes are all scenarios. No two nodes of a scene run out of ports, so that
+// its table tells one story.
 func scenes() []scene {
 	healthy, pressured, exhausted := []snat.Verdict{snat.Healthy}, []snat.Verdict{snat.Pressured}, []snat.Verdict{snat.Exhausted}
 	notSNAT := []snat.Verdict{snat.NotSNAT, snat.Healthy}
