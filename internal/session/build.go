@@ -15,6 +15,7 @@ import (
 func (s *Session) Snapshot() *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heed()
 	if !s.dirty {
 		return s.picture
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -63,6 +64,10 @@ type Session struct {
 	scratch pulses
 	focus   wish
 	source  Source
+
+	// asked is a wish that nobody has heeded yet: who wishes does not wait for a
+	// picture that is being made.
+	asked atomic.Pointer[wish]
 
 	changed chan struct{}
 }
@@ -312,23 +317,41 @@ func (s *Session) guessProvider() snat.Provider {
 	return snat.ProviderUnknown
 }
 
-// FocusOn implements View.
+// FocusOn implements View. While a picture is made the wish is heeded right
+// after it.
 func (s *Session) FocusOn(nodeName string, owner Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.asked.Store(&wish{node: nodeName, owner: owner})
+	if s.mu.TryLock() {
+		s.heed()
+		s.mu.Unlock()
+		return
+	}
+	go func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.heed()
+	}()
+}
+
+// heed does what was wished last, if that has not been done.
+func (s *Session) heed() {
+	asked := s.asked.Swap(nil)
+	if asked == nil {
+		return
+	}
 	was := s.focus
-	s.focus.node, s.focus.owner, s.focus.all = nodeName, owner, false
+	s.focus.node, s.focus.owner, s.focus.all = asked.node, asked.owner, false
 	s.refocus()
 	// Detail that is there already (a recording's) is shown without waiting
 	// for an event, which may never come.
 	switch {
 	case was.all:
 		s.rebuild()
-	case was.node == nodeName && was.owner == owner:
+	case was.node == asked.node && was.owner == asked.owner:
 		return
 	default:
 		s.anew(was.node, was.owner)
-		s.anew(nodeName, owner)
+		s.anew(asked.node, asked.owner)
 	}
 	s.signal()
 }
@@ -349,6 +372,7 @@ func (s *Session) anew(nodeName string, owner Key) {
 func (s *Session) FocusAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked.Store(nil)
 	s.focus = wish{all: true, sent: s.focus.sent}
 	s.refocus()
 	s.rebuild()

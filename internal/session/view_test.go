@@ -143,6 +143,41 @@ func TestFocusBeforeRun(t *testing.T) {
 	}
 }
 
+// slow is a source that keeps whoever asks it for something, and with it the
+// session, as a large picture does that is being made.
+type slow struct {
+	*stage
+	asked, release chan struct{}
+}
+
+func (h slow) Focus(f session.Focus) {
+	if f.Node == "kept" {
+		h.asked <- struct{}{}
+		<-h.release
+	}
+	h.stage.Focus(f)
+}
+
+// The terminal UI wishes from the goroutine that takes keys.
+func TestFocusDoesNotWait(t *testing.T) {
+	t.Parallel()
+	f := aks()
+	src := slow{newStage(), make(chan struct{}), make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = f.Run(ctx, src) })
+	<-src.sink
+	wg.Go(func() { f.FocusOn("kept", "pod/x") })
+	<-src.asked
+	f.FocusOn("n1", "pod/y") // would wait for ever
+	f.FocusOn("n2", "pod/z")
+	close(src.release)
+	f.Snapshot()
+	wantFocus(t, src.take(), session.Focus{Node: "kept"}, session.Focus{Node: "n2"})
+}
+
 // A recording may have ended by the time that somebody drills down.
 func TestDetailAfterTheEnd(t *testing.T) {
 	t.Parallel()
