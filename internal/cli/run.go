@@ -104,9 +104,12 @@ func (o *options) show(ctx context.Context, s *session.Session, src session.Sour
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, src) }()
 	ui.Welcome = firstStart(o.configFile)
+	cols := newColumns(o.configFile)
+	cols.add(&ui)
 	o.looks(&ui)
 	ui.Suspend, ui.Gone, ui.Broken = suspender(), o.streams.Gone, o.broken
 	uiErr := app.Run(ctx, s, ui)
+	cols.tell(o.streams.Err)
 	cancel()
 	srcErr := o.await(ended)
 	if errors.Is(srcErr, context.Canceled) {

@@ -67,6 +67,8 @@ type Options struct {
 	// Welcome shows a line for who sees the screen for the first time, until the
 	// first key.
 	Welcome bool
+	// Columns are those of the tables as the operator wants them.
+	Columns Columns
 	// Suspend stops the process until the operator's shell continues it, and
 	// reports whether it was stopped; nil says that it is not available. The
 	// terminal is the shell's meanwhile.
@@ -159,6 +161,11 @@ type Model struct {
 	reach                            progress.Reach
 	tracker                          progress.Tracker
 	waking, writing, copying, hasBar bool
+	// choices are what the operator wants of columns, keeping the keeping of them
+	// that is under way, and unkept that they have changed since it began.
+	choices page.Choices
+	keeping *keeping
+	unkept  bool
 	// silent means that captions are not wanted.
 	silent bool
 	// recording is whether a recording is being made, and switching whether that
@@ -213,6 +220,7 @@ func New(view session.View, opts Options) *Model {
 		notice:  notice{text: opts.Hint}, welcome: opts.Welcome,
 		closed: make(chan struct{}),
 	}
+	m.welcomeColumns()
 	m.look()
 	if opts.Plain != nil {
 		m.plain = &plain{out: opts.Plain, ascii: opts.ASCII}
@@ -260,6 +268,7 @@ func (m *Model) close() {
 	m.closeOnce.Do(func() { close(m.closed) })
 	m.stopBook()
 	m.leaveCapture()
+	m.leaveColumns()
 	m.blur()
 }
 
@@ -337,6 +346,8 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		m.ticketSaved(msg)
 	case bookMsg:
 		return m.bookTold(msg)
+	case columnsKept:
+		return m.columnsKept(msg)
 	case captureLine:
 		return m.captureTold(msg)
 	case captureDone:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/keys"
+	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/tuitest"
 )
 
@@ -60,6 +61,7 @@ func drive(t testing.TB, data []byte) {
 		Now: clock.Now, NoColor: len(data)%2 == 0, ASCII: len(data)%3 == 0, Hint: told[len(data)%len(told)],
 		SaveTicket: func(Ticket) (string, error) { return "", errors.New(told[2]) },
 		Suspend:    func() bool { return len(data)%5 == 0 },
+		Columns:    Columns{Problem: told[len(data)/2%len(told)], Keep: func(page.Choices) (string, error) { return told[3], nil }},
 	}
 	if len(data)%4 == 1 {
 		opts.Deck = &deck{at: session.Playback{Begin: clock.Now(), End: clock.Now().Add(time.Hour), Speed: 1}}
@@ -103,10 +105,10 @@ func spell(op byte, arg int, v *tuitest.View, clock *tuitest.Clock) tea.Msg {
 			tea.ColorProfileMsg{Profile: colorprofile.Profile(arg % 6)}, tea.EnvMsg{"TERM_PROGRAM=" + word},
 			ticketMsg{number: arg % 3, saved: word}, ticketMsg{number: arg % 3, err: errors.New(word)},
 			recordedMsg{path: word, on: arg%2 == 0}, recordedMsg{path: word, err: errors.New(word)},
-			bookMsg{}, captureLine{word}, captureDone{told: word}, captureDone{told: word, err: errors.New(word)},
+			bookMsg{}, columnsKept{told: word}, columnsKept{err: errors.New(word)}, captureLine{word}, captureDone{told: word}, captureDone{told: word, err: errors.New(word)},
 			pageMsg{text: word}, suspendedMsg{stopped: arg%2 == 0}, suspendedMsg{err: errors.New(word)},
 			tea.FocusMsg{}, tea.BlurMsg{}, tea.MouseMotionMsg{X: arg}, tea.MouseReleaseMsg{X: arg}, tea.KeyReleaseMsg{Code: rune(arg)}, nil,
-		}[int(op)/8%24]
+		}[int(op)/8%26]
 	}
 }
 
@@ -120,7 +122,7 @@ func FuzzModel(f *testing.F) {
 
 func TestEveryScreenFitsEverySize(t *testing.T) {
 	t.Parallel()
-	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"j", "x"}, {"G", "k", "k", "enter"}, {"G", "k", "k", "enter", "enter"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}, {"d"}, {"d", "G"}, {"2", "j", "d", "x"}, {"3", "d", "j", "y"}, {"j", "j", "d"}, {"b", "5"}, {"5", "x"}}
+	scenes := [][]string{nil, {"j", "j", "x"}, {"?"}, {"2"}, {"3"}, {"3", "x"}, {"3", "tab"}, {"C"}, {"3", "tab", "C", "G"}, {"j", "x"}, {"G", "k", "k", "enter"}, {"G", "k", "k", "enter", "enter"}, {"/", "w", "i"}, {":", "1", "0"}, {"space", "y"}, {"d"}, {"d", "G"}, {"2", "j", "d", "x"}, {"3", "d", "j", "y"}, {"j", "j", "d"}, {"b", "5"}, {"5", "x"}}
 	for _, keys := range scenes {
 		m, _ := start(tuitest.Sick(), 200, 60)
 		press(m, keys...)

@@ -33,6 +33,9 @@ func (m *Model) keyPressed(msg tea.KeyPressMsg) tea.Cmd {
 	if cmd, ok := m.bookKey(msg); ok {
 		return cmd
 	}
+	if cmd, ok := m.columnsKey(msg); ok {
+		return cmd
+	}
 	switch {
 	case m.replayKey(msg):
 	case m.turnKey(msg):
@@ -124,6 +127,9 @@ func (m *Model) speak(width int) string {
 	case m.notice.text == "":
 		if s := m.progressSentence(width); s != "" {
 			return s
+		}
+		if m.overlay == overlayColumns {
+			return format.Cut(m.columnSentence(), width)
 		}
 		return m.current().Sentence(width)
 	}

@@ -96,6 +96,7 @@ func scenes() []scene {
 		book("tunnel", tea.KeyF2), book("apiserver", tea.KeyF3), book("connectivity", tea.KeyF4),
 		keyed("know", tuitest.Sick, "enter", "enter", "x"),
 		keyed("help", tuitest.Sick, "?"),
+		keyed("columns", tuitest.Sick, "2", "C", "j", "space", "space", "j", "j", "j", "j", "j", "space"),
 		keyed("goto", tuitest.Sick, ":", "v", "m", "s", "s", "0"),
 		keyed("filter", tuitest.Sick, "/", "n", "p", "2"),
 		{"replay", func(_ *testing.T, l look, width, height int) *Model {

@@ -61,6 +61,8 @@ func (m *Model) mouseOnBody(msg tea.Msg, y, top int, clicked bool) tea.Cmd {
 		return nil
 	case m.overlay == overlayPalette:
 		return m.palette.Update(msg)
+	case m.overlay == overlayColumns:
+		return m.mouseOnColumns(msg, y, clicked)
 	case m.overlay != overlayNone:
 		return m.sheet.Update(msg)
 	case !clicked:

@@ -16,6 +16,7 @@ const (
 	overlayHelp
 	overlayKnow
 	overlayPalette
+	overlayColumns
 )
 
 // Titles of groups of keys that are no commands.
@@ -44,7 +45,7 @@ func (m *Model) writeKnow() {
 // helpGroups are the keys of the page that is seen, and those of every page.
 func (m *Model) helpGroups() []sheet.Group {
 	g := m.keys.Global
-	titles := []string{"This page", titleMove, "Order"}
+	titles := []string{"This page", titleMove, "Columns"}
 	var groups []sheet.Group
 	for i, bindings := range m.current().FullHelp() {
 		title := ""

@@ -112,6 +112,9 @@ func (p *plain) hear(m *Model, msg tea.Msg) {
 	case now.tape != p.heard.tape:
 		p.line(now.tape)
 		p.heard = now
+	case m.overlay == overlayColumns:
+		p.line(aloud.Text(m.columnSentence()))
+		p.heard = now
 	case m.overlay == overlayNone:
 		p.row(m)
 		p.heard = now
@@ -233,6 +236,9 @@ func (p *plain) page(m *Model) {
 		return
 	case overlayHelp:
 		p.help(m)
+		return
+	case overlayColumns:
+		p.columns(m)
 		return
 	case overlayPalette, overlayNone:
 	}

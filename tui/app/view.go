@@ -67,6 +67,10 @@ func (m *Model) layout() {
 		m.current().SetSize(m.width, height)
 	}
 	m.sheet.SetSize(m.width, height)
+	if m.overlay == overlayColumns {
+		m.listColumns()
+		return
+	}
 	m.palette.SetSize(m.width, height)
 }
 
@@ -214,18 +218,24 @@ func (m *Model) body(height int) []string {
 		text = m.palette.View()
 	case overlayHelp, overlayKnow:
 		text = m.sheet.View()
+	case overlayColumns:
+		text = m.columnsView(height)
 	case overlayNone:
-		if p := m.panes(); p.on {
-			text = m.splitView(p)
-		} else {
-			text = m.current().View()
-		}
+		text = m.pageView()
 	}
 	lines := strings.Split(text, "\n")
 	for len(lines) < height {
 		lines = append(lines, "")
 	}
 	return lines[:height]
+}
+
+// pageView draws the page, in one pane or two.
+func (m *Model) pageView() string {
+	if p := m.panes(); p.on {
+		return m.splitView(p)
+	}
+	return m.current().View()
 }
 
 // plea asks for a larger terminal in one that is too small for anything else.
@@ -266,7 +276,9 @@ func (m *Model) keyLine() string {
 // whatever the room.
 func (m *Model) hereKeys() (some, always []key.Binding) {
 	bindings := m.current().ShortHelp()
-	if m.overlay != overlayNone {
+	if m.overlay == overlayColumns {
+		bindings = m.palette.ShortHelp()
+	} else if m.overlay != overlayNone {
 		bindings = m.sheet.ShortHelp()
 		if m.overlay == overlayKnow {
 			bindings = append(bindings, m.copyKey())

@@ -438,7 +438,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		here,
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
-		{t.SortLeft, t.SortRight, t.Reverse},
+		{t.SortLeft, t.SortRight, t.Reverse, t.Columns},
 	}
 }
 

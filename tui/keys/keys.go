@@ -44,6 +44,8 @@ type Table struct {
 	SortLeft, SortRight, Reverse, NextPane key.Binding
 	// Turn and TurnBack go through what the rows are.
 	Turn, TurnBack key.Binding
+	// Columns opens the list of columns to choose from.
+	Columns key.Binding
 }
 
 // Prompt keys work while text is being typed.
@@ -113,6 +115,7 @@ func Default() *Map {
 			NextPane:  bind("tab", "next pane", "tab"),
 			Turn:      bind("t", "turn the table", "t"),
 			TurnBack:  bind("T", "turn it back", "T", "shift+t"),
+			Columns:   bind("C", "choose columns", "C", "shift+c"),
 		},
 		Prompt: Prompt{
 			Accept: bind("enter", "accept", "enter"),

@@ -15,7 +15,7 @@ func TestNoKeyMeansTwoThings(t *testing.T) {
 	seen := map[string]string{}
 	for _, b := range []key.Binding{
 		g.Open, g.Back, g.Nodes, g.Pods, g.Connections, g.Freeze, g.Know, g.Copy, g.Ticket, g.GoTo, g.Palette, g.Split, g.Filter, g.Public, g.Eligible, g.Help, g.Quit, g.Interrupt, g.Suspend,
-		mv.Up, mv.Down, mv.PageUp, mv.PageDown, mv.Top, mv.Bottom, tb.SortLeft, tb.SortRight, tb.Reverse, tb.NextPane, tb.Turn, tb.TurnBack,
+		mv.Up, mv.Down, mv.PageUp, mv.PageDown, mv.Top, mv.Bottom, tb.SortLeft, tb.SortRight, tb.Reverse, tb.NextPane, tb.Turn, tb.TurnBack, tb.Columns,
 	} {
 		if b.Help().Key == "" || b.Help().Desc == "" {
 			t.Errorf("%v has no help", b.Keys())

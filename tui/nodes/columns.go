@@ -32,7 +32,7 @@ func (p *Page) columns() []column {
 			Word: addressOf,
 		},
 		{
-			ID: "gauge", Min: 8, Max: 32, Weight: 3, Priority: 4,
+			ID: "gauge", Name: "GAUGE", Min: 8, Max: 32, Weight: 3, Priority: 4,
 			Draw: p.gauge,
 		},
 		{

@@ -181,7 +181,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{open, p.keys.Global.Diagnose, p.keys.Global.Filter, t.Turn, t.TurnBack},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
-		{t.SortLeft, t.SortRight, t.Reverse},
+		{t.SortLeft, t.SortRight, t.Reverse, t.Columns},
 	}
 }
 

@@ -62,7 +62,7 @@ func (p *Page) columns() []column {
 			Number: func(o *session.Owner) float64 { return float64(o.EstablishedPublic) },
 		},
 		{
-			ID: "note", Min: 13, Max: 40, Priority: 7,
+			ID: "note", Name: "NOTE", Min: 13, Max: 40, Priority: 7,
 			Text: note,
 			Look: func(*session.Owner) theme.Style { return p.theme.Dim },
 		},

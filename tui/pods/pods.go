@@ -284,6 +284,6 @@ func (p *Page) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{open, p.keys.Global.Diagnose, p.keys.Global.Filter, p.keys.Global.Public, p.keys.Global.Eligible, t.Turn, t.TurnBack},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
-		{t.SortLeft, t.SortRight, t.Reverse},
+		{t.SortLeft, t.SortRight, t.Reverse, t.Columns},
 	}
 }

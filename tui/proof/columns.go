@@ -77,7 +77,7 @@ func (p *Page) columns() []column {
 			Look: dim,
 		},
 		{
-			ID: "why", Min: 20, Max: 120, Weight: 1, Priority: 7,
+			ID: "why", Name: "WHY", Min: 20, Max: 120, Weight: 1, Priority: 7,
 			Text: func(r *row) string { return r.Why }, Look: dim,
 		},
 	}

@@ -215,6 +215,6 @@ func (p *Page) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{p.keys.Global.Baseline, p.keys.Global.Filter},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
-		{t.SortLeft, t.SortRight, t.Reverse},
+		{t.SortLeft, t.SortRight, t.Reverse, t.Columns},
 	}
 }

@@ -43,6 +43,8 @@ type Page struct {
 	// want is the row to put the cursor on once there are rows.
 	want string
 	work work
+	// choices are what the operator wants of the columns.
+	choices map[string]table.Choice
 
 	width, height int
 }
@@ -68,6 +70,7 @@ func (p *Page) Open(s Subject, row string) {
 		Sort:    "ports",
 		Keys:    p.keys,
 	}, p.theme)
+	p.table.Choose(p.choices)
 	p.table.SetSize(p.width, p.height)
 	p.table.SetEmpty("adding up …")
 }
@@ -299,7 +302,7 @@ func (p *Page) FullHelp() [][]key.Binding {
 	return [][]key.Binding{
 		{open, t.Turn, t.TurnBack, p.keys.Global.Filter},
 		{m.Up, m.Down, m.PageUp, m.PageDown, m.Top, m.Bottom},
-		{t.SortLeft, t.SortRight, t.Reverse},
+		{t.SortLeft, t.SortRight, t.Reverse, t.Columns},
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package palette is a list of everything that can be done or gone to, which
-// narrows down as one types.
+// narrows down as one types, and a short list of another kind, in which keys are
+// keys.
 package palette
 
 import (
@@ -22,8 +23,10 @@ type Item struct {
 	Name string
 	// Kind says what it is: "command", "node".
 	Kind string
-	// Key is what does the same without the list; may be empty.
+	// Key stands at the right: what does the same without the list; may be empty.
 	Key string
+	// Quiet draws the name dim.
+	Quiet bool
 	// Do is what choosing it does.
 	Do func() tea.Cmd
 }
@@ -32,6 +35,9 @@ type Item struct {
 type Model struct {
 	keys  *keys.Map
 	theme *theme.Theme
+	title string
+	// typed means that letters are text, which narrows the list down.
+	typed bool
 	items []Item
 	// text is what is searched: an item's name and kind, in lower case.
 	text []string
@@ -45,15 +51,42 @@ type Model struct {
 
 var _ component.Component = (*Model)(nil)
 
-// New returns a list.
+// New returns a list that narrows down as one types.
 func New(km *keys.Map, th *theme.Theme, items []Item) *Model {
-	m := &Model{keys: km, theme: th, items: items, text: make([]string, len(items))}
+	m := &Model{keys: km, theme: th, title: "Everything that can be done, or gone to", typed: true}
+	m.SetItems(items)
+	return m
+}
+
+// NewList returns a list that is all there is to see.
+func NewList(km *keys.Map, th *theme.Theme, title string) *Model {
+	return &Model{keys: km, theme: th, title: title}
+}
+
+// SetItems replaces the items. In a list that is not typed into, the cursor
+// stays where it is.
+func (m *Model) SetItems(items []Item) {
+	cursor, offset := m.cursor, m.offset
+	m.items, m.text = items, make([]string, len(items))
 	for i, it := range items {
 		m.text[i] = strings.ToLower(it.Name + " " + it.Kind)
 	}
 	m.Match("")
-	return m
+	if !m.typed {
+		m.cursor, m.offset = cursor, offset
+		m.move(0)
+	}
 }
+
+// Len is how many items there are.
+func (m *Model) Len() int { return len(m.items) }
+
+// Cursor is the number of the item under the cursor, from 0, of those that are
+// shown.
+func (m *Model) Cursor() int { return m.cursor }
+
+// Choose puts the cursor on an item that is shown.
+func (m *Model) Choose(i int) { m.move(i - m.cursor) }
 
 // Match keeps the items that hold every word, in their order; where there are
 // none, those that hold the letters in order, best first.
@@ -98,11 +131,17 @@ func (m *Model) Selected() (Item, bool) {
 
 // At returns the item on a line of the list, whose first line is a title.
 func (m *Model) At(y int) (Item, bool) {
-	i := m.offset + y - 1
-	if y < 1 || y >= m.height || i >= len(m.shown) {
+	i, ok := m.Hit(y)
+	if !ok {
 		return Item{}, false
 	}
 	return m.items[m.shown[i]], true
+}
+
+// Hit returns the number of that item, as Choose counts.
+func (m *Model) Hit(y int) (i int, ok bool) {
+	i = m.offset + y - 1
+	return i, y >= 1 && y < m.height && i < len(m.shown)
 }
 
 // SetTheme changes the looks.
@@ -122,12 +161,12 @@ func (m *Model) move(by int) {
 	m.offset = max(0, min(m.offset, m.cursor, len(m.shown)-m.body()))
 }
 
-// Update moves the cursor. Letters are text here.
+// Update moves the cursor. Letters are text where the list is typed into.
 func (m *Model) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
 		switch move := m.keys.Move; {
-		case msg.Text != "":
+		case msg.Text != "" && m.typed:
 		case key.Matches(msg, move.Up):
 			m.move(-1)
 		case key.Matches(msg, move.Down):
@@ -136,6 +175,11 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			m.move(-m.body())
 		case key.Matches(msg, move.PageDown):
 			m.move(m.body())
+		case m.typed: // the line that is typed has these keys
+		case key.Matches(msg, move.Top):
+			m.move(-len(m.shown))
+		case key.Matches(msg, move.Bottom):
+			m.move(len(m.shown))
 		}
 	case tea.MouseWheelMsg:
 		const lines = 3
@@ -154,10 +198,13 @@ func (m *Model) View() string {
 		return ""
 	}
 	count := format.Count(len(m.shown)) + " of " + format.Count(len(m.items))
+	if !m.typed {
+		count = m.window()
+	}
 	if m.loose {
 		count += " (loosely)"
 	}
-	rule := m.theme.Rule.Render(" ── ") + m.theme.Strong.Render("Everything that can be done, or gone to") + " "
+	rule := m.theme.Rule.Render(" ── ") + m.theme.Strong.Render(m.title) + " "
 	room := m.width - ansi.StringWidth(count) - 2
 	rule = format.Cut(rule, room)
 	rule += m.theme.Rule.Render(strings.Repeat("─", max(0, room-ansi.StringWidth(rule))))
@@ -174,12 +221,25 @@ func (m *Model) View() string {
 	return strings.Join(out, "\n")
 }
 
+// window says which of the items are on the screen, when not all are.
+func (m *Model) window() string {
+	last := min(m.offset+m.body(), len(m.shown))
+	if last-m.offset == len(m.shown) {
+		return ""
+	}
+	return format.Count(m.offset+1) + "–" + format.Count(last) + " of " + format.Count(len(m.shown))
+}
+
 // kindWidth and keyWidth are those of the columns beside the names.
 const kindWidth, keyWidth = 10, 8
 
 func (m *Model) line(it Item, selected bool) string {
 	name := max(8, m.width-kindWidth-keyWidth-3)
-	text := m.theme.Dim.Render(format.Left(it.Kind, kindWidth)) + format.Left(format.CutMiddle(it.Name, name), name) +
+	called := format.Left(format.CutMiddle(it.Name, name), name)
+	if it.Quiet {
+		called = m.theme.Dim.Render(called)
+	}
+	text := m.theme.Dim.Render(format.Left(it.Kind, kindWidth)) + called +
 		m.theme.Accent.Render(format.Right(it.Key, keyWidth))
 	if selected {
 		return m.theme.Selected.Over(format.Left(m.theme.Accent.Render("▌")+text, m.width))
@@ -191,6 +251,10 @@ func (m *Model) line(it Item, selected bool) string {
 func (m *Model) ShortHelp() []key.Binding {
 	open, leave, move := m.keys.Prompt.Accept, m.keys.Prompt.Cancel, m.keys.Move.Down
 	open.SetHelp(open.Help().Key, "run")
+	if !m.typed {
+		open = m.keys.Global.Freeze
+		open.SetHelp(open.Help().Key, "change")
+	}
 	leave.SetHelp(leave.Help().Key, "close")
 	move.SetHelp("↑↓", "choose")
 	return []key.Binding{open, move, leave}

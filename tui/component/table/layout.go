@@ -42,8 +42,8 @@ func (t *Table[R, K]) columns() []placed {
 }
 
 // dispensable is the priority from which a column is worth less than the
-// contents of others.
-const dispensable = 3
+// contents of others, as Table.priority counts.
+const dispensable = 4
 
 // fitting chooses the columns: those that matter with the width that their
 // contents need, then as many of the dispensable ones as there is room for,
@@ -54,7 +54,7 @@ func (t *Table[R, K]) fitting(gap int) []placed {
 	width := make([]int, len(cols)) // 0: not shown
 	used := marker - gap
 	for i, c := range cols {
-		if c.Priority < dispensable && !c.absent() {
+		if t.priority(i) < dispensable && !t.absent(i) {
 			width[i] = c.Min
 			if c.Soft > c.Min {
 				width[i] = min(t.natural(i), c.Soft)
@@ -66,7 +66,7 @@ func (t *Table[R, K]) fitting(gap int) []placed {
 		used = t.squeeze(width, used, gap)
 	}
 	for _, i := range t.byPriority() {
-		if c := cols[i]; c.Priority >= dispensable && !c.absent() && used+c.Min+gap <= t.width {
+		if c := cols[i]; t.priority(i) >= dispensable && !t.absent(i) && used+c.Min+gap <= t.width {
 			width[i] = c.Min
 			used += c.Min + gap
 		}
@@ -93,7 +93,7 @@ func (t *Table[R, K]) squeeze(width []int, used, gap int) int {
 	}
 	order := t.byPriority()
 	for n := len(order) - 1; n >= 0 && used > t.width; n-- {
-		if i := order[n]; width[i] > 0 && t.opts.Columns[i].Priority > 0 {
+		if i := order[n]; width[i] > 0 && t.priority(i) > 0 {
 			used -= width[i] + gap
 			width[i] = 0
 		}
@@ -113,7 +113,7 @@ func (t *Table[R, K]) byPriority() []int {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(t.opts.Columns[a].Priority, t.opts.Columns[b].Priority)
+		return cmp.Compare(t.priority(a), t.priority(b))
 	})
 	return order
 }

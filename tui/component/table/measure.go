@@ -45,7 +45,7 @@ func (t *Table[R, K]) measureRows(slots []int32) {
 	}
 	for i := range t.opts.Columns {
 		c := &t.opts.Columns[i]
-		if c.Text == nil || c.absent() {
+		if c.Text == nil || t.absent(i) {
 			continue
 		}
 		w := t.widths.cells[i]

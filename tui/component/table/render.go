@@ -82,14 +82,20 @@ func (t *Table[R, K]) line(slot int32, selected bool) string {
 		}
 	}
 	var b strings.Builder
+	end, spanned := 0, false
 	for _, p := range t.columns() {
 		if spanFrom >= 0 && p.column >= spanFrom {
 			b.WriteString(format.Spaces(p.gap))
 			b.WriteString(spanLook.Render(format.Left(spanText, t.width-p.x)))
+			spanned = true
 			break
 		}
 		b.WriteString(format.Spaces(p.gap))
 		b.WriteString(t.cell(p, r))
+		end = p.x + p.width
+	}
+	if spanFrom >= 0 && !spanned { // every column that it would replace is left out
+		b.WriteString(" " + spanLook.Render(format.Left(spanText, t.width-end-1)))
 	}
 	line := b.String()
 	gone := !t.lives(slot)

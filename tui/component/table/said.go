@@ -37,7 +37,7 @@ func (t *Table[R, K]) saidRow(i int) string {
 	unknown := ""
 	say := func(at int) {
 		c := t.opts.Columns[at]
-		if c.Text == nil || c.absent() {
+		if c.Text == nil || t.absent(at) {
 			return
 		}
 		text := c.Text(r)

@@ -22,6 +22,8 @@ import (
 type Column[R any] struct {
 	// ID names the column; Title heads it, Short does where Title is too wide.
 	ID, Title, Short string
+	// Name is what it is called where columns are listed; empty is Title.
+	Name string
 	// Min is the width below which the column is not shown; Max the width
 	// that it never exceeds (0: no limit). Soft is a width up to which the
 	// contents are worth more than columns of priority 3 and above.
@@ -104,6 +106,9 @@ type Table[R any, K comparable] struct {
 	width, height int
 	focused       bool
 	empty         string
+
+	// choices are what the operator wants of columns, by their numbers.
+	choices []Choice
 
 	layout []placed
 	// dirty means that the layout must be made again.
