@@ -138,8 +138,14 @@ type Model struct {
 	// that ⑤ was: where esc goes.
 	origin, beforeProof step
 
-	pic    page.Picture
+	pic page.Picture
+	// missed are the pages that have not been shown the picture because they are
+	// not seen; doctor diagnoses nodes for all of them.
+	missed map[page.Page]bool
+	doctor page.Doctor
+	// frozen means that the picture stays; held is the newest that has come since.
 	frozen bool
+	held   *session.Snapshot
 	// touched is when the operator last acted.
 	touched time.Time
 	// ended means that the view tells of no more changes.
@@ -218,9 +224,11 @@ func New(view session.View, opts Options) *Model {
 		sheet:   sheet.New(opts.Keys, th),
 		palette: palette.New(opts.Keys, th, nil),
 		notice:  notice{text: opts.Hint}, welcome: opts.Welcome,
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), missed: make(map[page.Page]bool),
 	}
 	m.welcomeColumns()
+	m.pic.Doctor = &m.doctor
+	m.doctor.Waits = opts.Plain != nil
 	m.look()
 	if opts.Plain != nil {
 		m.plain = &plain{out: opts.Plain, ascii: opts.ASCII}
@@ -288,6 +296,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.isTurned() {
 		cmd = join(cmd, m.turn.Work())
 	}
+	cmd = join(cmd, m.doctor.Work(m.pic.Snap, m.patient()))
 	m.plain.hear(m, msg)
 	return m, join(cmd, m.watch())
 }
@@ -306,6 +315,10 @@ func join(a, b tea.Cmd) tea.Cmd {
 
 func (m *Model) take(msg tea.Msg) tea.Cmd {
 	if cmd, ok := m.turn.Worked(msg); ok {
+		return cmd
+	}
+	if node, cmd, ok := m.doctor.Told(msg); ok {
+		m.diagnosed(node)
 		return cmd
 	}
 	switch msg := msg.(type) {

@@ -125,7 +125,7 @@ func (m *Model) visitPlace(t target) {
 	m.overlay, m.turns = overlayNone, nil
 	switch {
 	case t.dest != nil:
-		m.pods.Open(t.node.Name)
+		m.pods.Open(m.pic, t.node.Name)
 		m.pods.Select(t.owner.Key)
 		m.openOwner(t.node.Name, t.owner)
 		m.dests.Select(t.dest)

@@ -55,16 +55,14 @@ func second() tea.Cmd {
 	return tea.Tick(time.Second, func(time.Time) tea.Msg { return secondMsg{} })
 }
 
-// look takes the newest picture, unless the present one is frozen.
-func (m *Model) look() {
-	if !m.frozen {
-		m.lookAt(m.view.Snapshot())
-	}
-}
+// look takes the newest picture, and waits for it to be made.
+func (m *Model) look() { m.lookAt(m.view.Snapshot()) }
 
-// lookAt does so with a picture that is there, unless a newer one is.
+// lookAt takes a picture, unless a newer one is there; while the present one is
+// frozen it is kept for later.
 func (m *Model) lookAt(snap *session.Snapshot) {
 	if m.frozen {
+		m.held = snap
 		return
 	}
 	before := m.pic.Snap
@@ -103,8 +101,14 @@ func (m *Model) age() {
 	m.show(m.pic)
 }
 
+// show gives a picture to the pages; those that are not seen and would work on
+// it catch up when they are entered.
 func (m *Model) show(pic page.Picture) {
 	for _, p := range m.pages() {
+		if m.unseen(p) {
+			m.missed[p] = true
+			continue
+		}
 		p.SetPicture(pic)
 	}
 	if m.overlay == overlayKnow {
@@ -112,8 +116,46 @@ func (m *Model) show(pic page.Picture) {
 	}
 }
 
-// freeze holds the picture, or lets it go on.
+// unseen reports whether a page works on every picture, and is not on the
+// screen.
+func (m *Model) unseen(p page.Page) bool {
+	switch p {
+	case m.pods:
+		return m.step != stepPods || m.isTurned()
+	case m.dests:
+		return m.step != stepDests || m.isTurned()
+	case m.turn:
+		return !m.isTurned()
+	default:
+		return false
+	}
+}
+
+// catchUp shows the page that is entered what it has missed. Its rows stand in
+// their order at once: nobody has seen where they stood.
+func (m *Model) catchUp() {
+	p := m.current()
+	if !m.missed[p] {
+		return
+	}
+	delete(m.missed, p)
+	pic := m.pic
+	pic.Clock = time.Time{}
+	p.SetPicture(pic)
+	p.SetPicture(m.pic)
+}
+
+// freeze holds the picture, or lets it go on with the newest that has come
+// meanwhile.
 func (m *Model) freeze() {
 	m.frozen = !m.frozen
-	m.look()
+	if m.frozen {
+		return
+	}
+	if snap := m.held; snap != nil {
+		m.held = nil
+		m.lookAt(snap)
+		return
+	}
+	m.age()
 }

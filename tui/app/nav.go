@@ -82,14 +82,14 @@ func (m *Model) goStep(to step) {
 
 func (m *Model) openNode(name string) {
 	m.untilStep(stepPods)
-	m.pods.Open(name)
+	m.pods.Open(m.pic, name)
 	m.enter(stepPods)
 }
 
 func (m *Model) openOwner(node string, o *session.Owner) {
 	m.untilStep(stepDests)
 	m.via = stepPods
-	m.dests.Open(node, o.Key, sanitize.Text(o.Title()))
+	m.dests.Open(m.pic, node, o.Key, sanitize.Text(o.Title()))
 	m.enter(stepDests)
 }
 
@@ -184,9 +184,15 @@ func (m *Model) enter(to step) {
 	if m.isTurned() {
 		m.showTurn()
 	}
+	m.catchUp()
+	m.focus()
+}
+
+// focus asks for the processes that help on the page that is seen.
+func (m *Model) focus() {
 	var node string
 	var owner session.Key
-	switch to {
+	switch m.step {
 	case stepDests:
 		node, owner = m.dests.Subject()
 	case stepCause:

@@ -90,20 +90,19 @@ func (m *Model) divide() bool {
 
 // followRow makes the pane about the row under the cursor.
 func (m *Model) followRow() {
-	m.pane().SetPicture(m.pic)
 	if m.step == stepPods {
 		node, key, title := m.pods.NodeName(), session.Key(""), ""
 		if o := m.pods.Selected(); o != nil {
 			key, title = o.Key, o.Title()
 		}
-		m.peekDests.Open(node, key, title)
+		m.peekDests.Open(m.pic, node, key, title)
 		return
 	}
 	name := ""
 	if n := m.nodes.Selected(); n != nil {
 		name = n.Name
 	}
-	m.peekPods.Open(name)
+	m.peekPods.Open(m.pic, name)
 }
 
 // focusPanes shows which pane has the keys.
@@ -186,7 +185,7 @@ func (m *Model) drillPane() {
 		d = nil
 	}
 	m.nodes.Select(node)
-	m.pods.Open(node)
+	m.pods.Open(m.pic, node)
 	m.pods.Select(owner.Key)
 	m.openOwner(node, owner)
 	m.via = from

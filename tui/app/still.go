@@ -36,6 +36,7 @@ func StillPages() []string { return []string{"nodes", "pods", "connections", "ca
 func Draw(s *session.Snapshot, opts Options, still Still) (string, error) {
 	opts.Now = func() time.Time { return s.Time }
 	m := New(stillView{s}, opts)
+	m.doctor.Waits = true
 	if opts.NoColor {
 		still.Colours = theme.None
 	}

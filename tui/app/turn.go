@@ -174,7 +174,7 @@ func (m *Model) visit(r *rollup.Row) {
 	from := m.step
 	within := m.turns[len(m.turns)-1].subject.Scope.Within
 	m.nodes.Select(r.Node.Name)
-	m.pods.Open(r.Node.Name)
+	m.pods.Open(m.pic, r.Node.Name)
 	m.pods.Select(r.Owner.Key)
 	m.openOwner(r.Node.Name, r.Owner)
 	m.via = from

@@ -25,7 +25,7 @@ func (b block) choosable() bool { return b.copy != "" }
 // write lays the page out.
 func (p *Page) write() []block {
 	w := writer{th: p.theme, width: max(20, p.width-2)}
-	n := p.node()
+	n := p.Node()
 	switch {
 	case p.nodeName == "":
 		w.text("", w.th.Dim, "no node is chosen: esc goes back")
@@ -41,6 +41,11 @@ func (p *Page) write() []block {
 	d := p.Diagnosis()
 	found := d.In(runbook.Found)
 	p.verdictLine(&w, n, d)
+	if p.looking() {
+		w.gap()
+		w.text("", w.th.Dim, "looking for the causes "+format.Ellipsis)
+		return w.blocks
+	}
 	p.ofOwner(&w, d)
 	for _, a := range found {
 		w.gap()
@@ -70,7 +75,7 @@ func (p *Page) verdictLine(w *writer, n *session.Node, d *runbook.Diagnosis) {
 		measured, at = " · measured "+format.Count(*n.Measured.TCP.Used), " at "+format.Clock(n.Measured.At)
 	}
 	w.line(format.Fit(w.width, line, measured, at))
-	if _, ok := d.Main(); !ok {
+	if _, ok := d.Main(); !ok && !p.looking() {
 		w.gap()
 		w.text("", w.th.Text, p.verdict(n))
 	}

@@ -30,8 +30,10 @@ type Page struct {
 	ownerKey session.Key
 	title    string
 
-	// diagnosis is that of the picture, made when it is first asked for.
+	// diagnosis is that of the picture, asked for when it is first needed; pending
+	// means that it is still being made.
 	diagnosis *runbook.Diagnosis
+	pending   bool
 	// blocks are what is written, laid out for the width; nil when that must be
 	// done again.
 	blocks []block
@@ -89,17 +91,31 @@ func (p *Page) forget() { p.diagnosis, p.blocks = nil, nil }
 // Diagnosis is what is known of the node.
 func (p *Page) Diagnosis() *runbook.Diagnosis {
 	if p.diagnosis == nil {
-		p.diagnosis = runbook.Diagnose(p.pic.Snap, p.node())
+		p.diagnosis, p.pending = p.pic.Diagnose(p.Node())
 	}
 	return p.diagnosis
 }
 
-func (p *Page) node() *session.Node { return p.pic.Snap.Node(p.nodeName) }
+// Diagnosed says that a node has been diagnosed beside the UI.
+func (p *Page) Diagnosed(node string) {
+	if node == p.nodeName {
+		p.forget()
+	}
+}
+
+// looking reports whether the causes are still being looked for.
+func (p *Page) looking() bool {
+	p.Diagnosis()
+	return p.pending
+}
+
+// Node is the node that the page is about, nil when it is gone.
+func (p *Page) Node() *session.Node { return p.pic.Snap.Node(p.nodeName) }
 
 // owner is the pod that the page is about; nil when it is about none, or the
 // pod is gone.
 func (p *Page) owner() *session.Owner {
-	n := p.node()
+	n := p.Node()
 	if n == nil || p.ownerKey == "" {
 		return nil
 	}
@@ -181,7 +197,7 @@ func (p *Page) Copy() string {
 
 // Know gathers every command behind the answers.
 func (p *Page) Know() evidence.Sheet {
-	n := p.node()
+	n := p.Node()
 	if n == nil {
 		return evidence.Sheet{Title: "How do you know? There is no node to speak of."}
 	}
@@ -191,7 +207,7 @@ func (p *Page) Know() evidence.Sheet {
 // Crumbs is the way to the page.
 func (p *Page) Crumbs() []string {
 	title := sanitize.Text(p.nodeName)
-	if n := p.node(); n != nil {
+	if n := p.Node(); n != nil {
 		title = page.NodeTitle(n)
 	}
 	crumbs := []string{page.Context(p.pic.Snap), title}
@@ -204,7 +220,7 @@ func (p *Page) Crumbs() []string {
 // State says how well the node is seen, and what is on the screen when not all
 // is.
 func (p *Page) State() string {
-	s := page.NodeState(p.pic, p.node())
+	s := page.NodeState(p.pic, p.Node())
 	if all := p.total(); all > p.height && p.height > 0 {
 		return format.Count(p.offset+1) + "–" + format.Count(min(p.offset+p.height, all)) + " of " + format.Count(all) + " ↑↓ · " + s
 	}
@@ -213,7 +229,7 @@ func (p *Page) State() string {
 
 // Sentence is the diagnosis in one sentence.
 func (p *Page) Sentence(width int) string {
-	n := p.node()
+	n := p.Node()
 	switch {
 	case p.nodeName == "":
 		return format.Fit(width, "No node is chosen: esc goes back.")
@@ -222,6 +238,9 @@ func (p *Page) Sentence(width int) string {
 	}
 	if text, _ := page.Missing(n); text != "" {
 		return format.Fit(width, sanitize.Text(n.Name)+": "+text+".")
+	}
+	if p.looking() {
+		return format.Fit(width, "Looking for the causes on "+sanitize.Text(n.Name)+" "+format.Ellipsis)
 	}
 	a, ok := p.Diagnosis().Main()
 	if !ok {

@@ -272,7 +272,8 @@ func (*Page) leads(d *session.Dest) string {
 
 // named is what the pod does to its node's ports, when that was found.
 func (p *Page) named() string {
-	c, sure, _ := p.asked.Diagnose(p.pic.Snap, p.node).CauseOf(p.owner)
+	d, _ := p.pic.Diagnose(p.node)
+	c, sure, _ := d.CauseOf(p.owner)
 	if c == "" {
 		return ""
 	}

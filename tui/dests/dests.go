@@ -47,8 +47,6 @@ type Page struct {
 	shown *session.Dest
 	// whose is that destination, also of pictures before.
 	whose snat.Dest
-	// asked is the node that was diagnosed last.
-	asked page.Asked
 }
 
 var _ page.Page = (*Page)(nil)
@@ -84,22 +82,28 @@ func (p *Page) Peek() *Page {
 // SetFocused says whether the page has the keys.
 func (p *Page) SetFocused(on bool) { p.dests.SetFocused(on) }
 
-// Open makes the page about an owner of a node. title names it should it be
-// gone already.
-func (p *Page) Open(node string, owner session.Key, title string) {
+// Open makes the page about an owner of a node of a picture. title names it
+// should it be gone already.
+func (p *Page) Open(pic page.Picture, node string, owner session.Key, title string) {
 	if node == p.nodeName && owner == p.ownerKey {
+		p.SetPicture(pic)
 		return
 	}
-	p.nodeName, p.ownerKey, p.title = node, owner, sanitize.Text(title)
+	p.nodeName, p.ownerKey, p.title, p.pic = node, owner, sanitize.Text(title), pic
 	p.publicOnly, p.eligibleOnly = false, false
 	p.dests.Reset()
 	p.procs.Reset()
 	p.focus(false)
+	p.dests.SetTime(pic.Clock, pic.Touched)
+	p.procs.SetTime(pic.Clock, pic.Touched)
 	p.refresh()
 }
 
 // Subject is what the page is about.
 func (p *Page) Subject() (node string, owner session.Key) { return p.nodeName, p.ownerKey }
+
+// Node is the node that the page is about, nil when it is gone.
+func (p *Page) Node() *session.Node { return p.node }
 
 // Title names the pod that the page is about.
 func (p *Page) Title() string { return p.title }

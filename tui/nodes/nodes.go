@@ -27,8 +27,6 @@ type Page struct {
 	pic   page.Picture
 	// cloudTells means that the cloud measures any of the nodes.
 	cloudTells bool
-	// asked is the node that was diagnosed last.
-	asked page.Asked
 }
 
 var _ page.Page = (*Page)(nil)

@@ -45,7 +45,8 @@ func (p *Page) Sentence(width int) string {
 
 // cause names what explains the state of the node best.
 func (p *Page) cause(n *session.Node) string {
-	a, ok := p.asked.Diagnose(p.pic.Snap, n).Main()
+	d, _ := p.pic.Diagnose(n)
+	a, ok := d.Main()
 	if !ok {
 		return ""
 	}

@@ -52,6 +52,8 @@ type Picture struct {
 	// Reach knows how long nodes that are being reached take; nil is that nobody
 	// does.
 	Reach *progress.Reach
+	// Doctor diagnoses the nodes; see Picture.Diagnose.
+	Doctor *Doctor
 	// Clock is the operator's own time, and Touched when they last acted: rows
 	// change places in the pauses. Without a clock they do at once, because what
 	// is shown has nothing to do with what was.

@@ -129,10 +129,13 @@ func ownedBy(o *session.Owner) string {
 }
 
 // cause is what a pod does to its node's ports. A dash means that it could not
-// be seen.
+// be seen, an ellipsis that it is still being looked into.
 func (p *Page) cause(o *session.Owner) string {
-	c, _, known := p.diagnosis().CauseOf(o)
+	d, pending := p.diagnosis()
+	c, _, known := d.CauseOf(o)
 	switch {
+	case pending:
+		return format.Ellipsis
 	case !known:
 		return format.Dash
 	case c == "":
@@ -157,7 +160,8 @@ func (p *Page) causeLook(o *session.Owner) theme.Style {
 
 // causeRank puts causes first, then what could not be seen.
 func (p *Page) causeRank(o *session.Owner) int {
-	switch c, _, known := p.diagnosis().CauseOf(o); {
+	d, _ := p.diagnosis()
+	switch c, _, known := d.CauseOf(o); {
 	case c != "":
 		return 0
 	case !known:
@@ -167,7 +171,7 @@ func (p *Page) causeRank(o *session.Owner) int {
 	}
 }
 
-func (p *Page) diagnosis() *runbook.Diagnosis { return p.asked.Diagnose(p.pic.Snap, p.node) }
+func (p *Page) diagnosis() (d *runbook.Diagnosis, pending bool) { return p.pic.Diagnose(p.node) }
 
 // note says what the numbers of a row do not.
 func note(o *session.Owner) string {

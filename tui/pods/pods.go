@@ -32,8 +32,6 @@ type Page struct {
 	node *session.Node
 
 	publicOnly, eligibleOnly bool
-	// asked is the node that was diagnosed last.
-	asked page.Asked
 	// rows is what the table was given last.
 	rows []*session.Owner
 }
@@ -54,14 +52,16 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 	return p
 }
 
-// Open makes the page about a node.
-func (p *Page) Open(node string) {
+// Open makes the page about a node of a picture.
+func (p *Page) Open(pic page.Picture, node string) {
 	if node == p.name {
+		p.SetPicture(pic)
 		return
 	}
-	p.name = node
+	p.name, p.pic = node, pic
 	p.publicOnly, p.eligibleOnly = false, false
 	p.table.Reset()
+	p.table.SetTime(pic.Clock, pic.Touched)
 	p.refresh()
 }
 
@@ -77,6 +77,13 @@ func (p *Page) SetPicture(pic page.Picture) {
 	p.pic = pic
 	p.table.SetTime(pic.Clock, pic.Touched)
 	if !same {
+		p.refresh()
+	}
+}
+
+// Diagnosed says that a node has been diagnosed beside the UI.
+func (p *Page) Diagnosed(node string) {
+	if node == p.name {
 		p.refresh()
 	}
 }
@@ -262,7 +269,8 @@ func (p *Page) Sentence(width int) string {
 
 // named is what the pod does, when that was found.
 func (p *Page) named(o *session.Owner) string {
-	c, sure, _ := p.diagnosis().CauseOf(o)
+	d, _ := p.diagnosis()
+	c, sure, _ := d.CauseOf(o)
 	if c == "" {
 		return ""
 	}

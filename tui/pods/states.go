@@ -19,7 +19,8 @@ func states() []string {
 
 func (p *Page) stateOf(o *session.Owner) []string {
 	out := make([]string, 0, 8)
-	if c, _, known := p.diagnosis().CauseOf(o); c != "" {
+	d, _ := p.diagnosis()
+	if c, _, known := d.CauseOf(o); c != "" {
 		out = append(out, string(c))
 	} else if known {
 		out = append(out, "none")
