@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -160,4 +161,20 @@ func TestACrowdIsAddedUpBesideTheUI(t *testing.T) {
 	wants(t, m, "› by workload", "adding up …")
 	m.Update(cmd())
 	wants(t, m, "1 workload", "▌shop/app")
+}
+
+// A share is marked once: whoever is small is no estimate of less than one
+// percent.
+func TestSharesAreMarkedOnce(t *testing.T) {
+	t.Parallel()
+	marks := regexp.MustCompile(`[~≥≤<>]{2}`)
+	for _, s := range []*session.Snapshot{tuitest.Sick(), tuitest.Measured(), seen()} {
+		m, _ := start(s, 200, 60)
+		for range 7 {
+			press(m, "t")
+			if bad := marks.FindString(screen(m)); bad != "" {
+				t.Fatalf("there is %q:\n%s", bad, screen(m))
+			}
+		}
+	}
 }

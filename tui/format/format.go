@@ -87,6 +87,33 @@ func Percent(part, whole int) string {
 	return Count(int64(p)) + "%"
 }
 
+// AboutPercent writes an estimated share: "~60%". What is less than one percent
+// is that much for sure, and nothing is nothing.
+func AboutPercent(part, whole int) string {
+	return mark("~", Percent(part, whole), "<1%")
+}
+
+// LeastPercent writes a share that may be more: "≥60%".
+func LeastPercent(part, whole int) string {
+	return mark("≥", Percent(part, whole), ">0%")
+}
+
+// LeastRate writes events a second of which there may be more: "≥0.3".
+func LeastRate(r float64) string { return mark("≥", Rate(r), ">0") }
+
+// mark puts a mark before a share that it can be put before; little stands for
+// what is less than can be written.
+func mark(mark, share, little string) string {
+	switch {
+	case share == Dash, share == "0%":
+		return share
+	case share[0] == '<':
+		return little
+	default:
+		return mark + share
+	}
+}
+
 // Clock writes a time of day in UTC: "12:04:31Z".
 func Clock(t time.Time) string {
 	if t.IsZero() {

@@ -48,6 +48,37 @@ func TestPercent(t *testing.T) {
 	}
 }
 
+// A mark stands before a number, never before another mark.
+func TestMarkedPercent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		part, whole  int
+		about, least string
+	}{
+		{0, 1024, "0%", "0%"},
+		{1, 1024, "<1%", ">0%"},
+		{612, 1024, "~60%", "≥60%"},
+		{2000, 1024, "~195%", "≥195%"},
+		{3, 0, format.Dash, format.Dash},
+	} {
+		if got := format.AboutPercent(c.part, c.whole); got != c.about {
+			t.Errorf("AboutPercent(%d, %d) = %q, want %q", c.part, c.whole, got, c.about)
+		}
+		if got := format.LeastPercent(c.part, c.whole); got != c.least {
+			t.Errorf("LeastPercent(%d, %d) = %q, want %q", c.part, c.whole, got, c.least)
+		}
+	}
+}
+
+func TestLeastRate(t *testing.T) {
+	t.Parallel()
+	for rate, want := range map[float64]string{0: "≥0", 0.001: ">0", 0.3: "≥0.3", 312: "≥312", -1: format.Dash} {
+		if got := format.LeastRate(rate); got != want {
+			t.Errorf("LeastRate(%v) = %q, want %q", rate, got, want)
+		}
+	}
+}
+
 func TestAge(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{-time.Second: "0 s", 14 * time.Second: "14 s", 3 * time.Minute: "3 min", 5 * time.Hour: "5 h", 72 * time.Hour: "3 d"} {

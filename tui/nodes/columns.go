@@ -232,13 +232,7 @@ func bound(mark string, n int) string {
 	return mark + format.Count(n)
 }
 
-func used(n *session.Node) string {
-	s := format.Percent(n.Ports.Estimate, budget(n))
-	if s == format.Dash || s == "0%" || s[0] == '<' {
-		return s
-	}
-	return "~" + s
-}
+func used(n *session.Node) string { return format.AboutPercent(n.Ports.Estimate, budget(n)) }
 
 func pressure(n *session.Node) float64 {
 	if b := budget(n); b > 0 {

@@ -121,16 +121,22 @@ func (p *Page) most(r *rollup.Row) string {
 // fullest says of which node's budget the row takes the largest share.
 func (p *Page) fullest(r *rollup.Row) string {
 	u := r.Fullest
-	if u.Node == nil || u.Ports.Estimate == 0 {
-		return format.Dash
-	}
-	share := "~" + format.Percent(u.Ports.Estimate, u.Budget)
 	ports := u.Ports.Estimate
 	if p.part(r) {
-		share, ports = "≥"+format.Percent(u.Ports.Min, u.Budget), u.Ports.Min
+		ports = u.Ports.Min
 	}
-	if u.Budget <= 0 {
-		share = "~" + format.Count(ports)
+	var share string
+	switch {
+	case u.Node == nil || ports == 0:
+		return format.Dash
+	case p.part(r) && u.Budget > 0:
+		share = format.LeastPercent(ports, u.Budget)
+	case p.part(r):
+		share = bound("≥", ports)
+	case u.Budget > 0:
+		share = format.AboutPercent(ports, u.Budget)
+	default:
+		share = format.About(ports)
 	}
 	switch {
 	case u.Shared:
@@ -184,7 +190,7 @@ func (p *Page) rate(id, title string, priority int, how look, value func(*rollup
 			case p.unrated(r), id == "fail" && r.Blind == r.Nodes:
 				return format.Dash
 			case r.Unrated > 0, id == "fail" && r.Blind > 0:
-				return "≥" + format.Rate(value(r)) // those of the other nodes are not known
+				return format.LeastRate(value(r)) // those of the other nodes are not known
 			default:
 				return format.Rate(value(r))
 			}
