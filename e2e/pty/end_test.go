@@ -8,7 +8,11 @@ import (
 	"testing"
 )
 
-// Signals end it as q does: at once, with the terminal as it was.
+// hungUp is the exit code of who lost the terminal.
+const hungUp = 128 + int(syscall.SIGHUP)
+
+// Signals end it at once, with the terminal as it was and the exit code that
+// shells give them.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
@@ -20,8 +24,11 @@ func TestSignals(t *testing.T) {
 			if err := p.cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
-			p.exits(0)
+			p.exits(128 + int(sig))
 			p.restored()
+			if said := p.said(); said != "" {
+				t.Errorf("it says %q", said)
+			}
 		})
 	}
 }
@@ -31,7 +38,7 @@ func TestLostTerminal(t *testing.T) {
 	t.Parallel()
 	p := demo(t, setting{})
 	_ = p.master.Close()
-	p.exits(0)
+	p.exits(hungUp)
 }
 
 // A shell that lives on without its terminal passes no signal on to its jobs.
@@ -40,7 +47,7 @@ func TestLostTerminalWithoutASignal(t *testing.T) {
 	t.Parallel()
 	p := demo(t, setting{shell: true})
 	_ = p.master.Close()
-	p.exits(0)
+	p.exits(hungUp)
 }
 
 // A mistake of snattop's own leaves one line and a terminal that can be used.

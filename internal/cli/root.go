@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -28,7 +27,7 @@ func Main(version string, args []string) int {
 	}
 	// A hang-up counts as well: the terminal's window was closed, and nothing
 	// of ours may stay in the cluster.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilSignal(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return Run(ctx, Config{
 		Version: version, Args: args, Name: filepath.Base(os.Args[0]), Getenv: os.Getenv, ConfigFile: ConfigFile(),
@@ -169,10 +168,20 @@ func newVersion(o *options) *cobra.Command {
 
 // join keeps the first error's exit code and adds the others' words.
 func join(errs ...error) error {
-	err := errors.Join(errs...)
-	var e *exitError
-	if errors.As(err, &e) {
-		return &exitError{code: e.code, err: err}
+	var first *exitError
+	said := make([]error, 0, len(errs))
+	for _, err := range errs {
+		var e *exitError
+		if errors.As(err, &e) && first == nil {
+			first = e
+		}
+		if e == nil || e.err != nil {
+			said = append(said, err)
+		}
+	}
+	err := errors.Join(said...)
+	if first != nil {
+		return &exitError{code: first.code, err: err}
 	}
 	return err
 }

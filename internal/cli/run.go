@@ -99,7 +99,8 @@ func (o *options) screen(ctx context.Context, src session.Source, hint string, m
 
 // show runs the UI on what is fed to a session.
 func (o *options) show(ctx context.Context, s *session.Session, src session.Source, ui app.Options) error {
-	ctx, cancel := context.WithCancel(ctx)
+	whole := ctx
+	ctx, cancel := context.WithCancel(whole)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, src) }()
@@ -115,7 +116,7 @@ func (o *options) show(ctx context.Context, s *session.Session, src session.Sour
 	if errors.Is(srcErr, context.Canceled) {
 		srcErr = nil
 	}
-	return join(uiErr, srcErr)
+	return join(uiErr, srcErr, o.endedBy(whole))
 }
 
 // patience is how long an end may take before it is explained.
