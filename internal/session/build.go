@@ -87,12 +87,13 @@ func (s *Session) build(n *node, note bool) {
 		if len(h.cards) == 0 {
 			continue
 		}
-		o := *h.head
-		o.cards, o.names, o.Counts = h.cards, names, h.sums
+		o := h.owner()
+		h.loose = false
+		o.cards, o.names = h.cards, names
 		o.Ports, o.UDP = h.tcp.Bounds(out.Budget.Limit()), h.udp.Bounds(out.Budget.Limit())
 		merge(&out.Counts, &o.Counts)
 		h.hist.tell(&o.Counts, now, note)
-		out.Owners = append(out.Owners, &o)
+		out.Owners = append(out.Owners, o)
 	}
 	n.buriedElsewhere(out)
 	slices.SortFunc(out.Owners, worseOwner)
@@ -106,11 +107,11 @@ func (s *Session) build(n *node, note bool) {
 	s.judge(out, &n.use, pulses)
 	if out.State == StateStreaming {
 		if note {
-			n.estimates.note(out.Ports.Estimate, now)
+			n.estimates.note(out.Ports.Estimate, momentOf(now))
 		}
 		n.hist.tell(&out.Counts, now, note)
 	}
-	out.Trend = n.estimates.values
+	out.Trend = n.estimates.values.unpack(nil)
 	n.built = out
 }
 
@@ -133,12 +134,9 @@ func (s *Session) refresh(n *node, note bool) {
 		if len(h.awake) == 0 && !h.dirty {
 			continue
 		}
-		h.refresh(func(f *flow, was *card) card {
-			if again || was == nil || f.is(strange) {
-				f.set(strange, false)
-				return s.card(n, h, f, nil, note)
-			}
-			return s.card(n, h, f, was.kind, note)
+		h.refresh(&s.room, func(f *flow) {
+			s.card(n, h, f, again || f.is(strange), note)
+			f.set(strange, false)
 		}, func(f *flow) bool { return note && f.tire(s.now) })
 		s.sum(n, h)
 		h.dirty, n.old = false, true
@@ -147,17 +145,20 @@ func (s *Session) refresh(n *node, note bool) {
 
 // entitle brings an owner's names up to date.
 func (s *Session) entitle(n *node, h *holder) {
-	if h.head != nil && h.names == s.names.version {
+	if h.head != nil && !h.renamed && h.names == s.names.version {
 		return
 	}
 	was := h.head
-	h.head, h.names = s.head(n, h), s.names.version
-	if was != nil && was.OwnEgress != h.head.OwnEgress {
-		h.era = 0 // its destinations count no more, or again
+	h.head, h.names, h.loose, h.renamed = s.head(n, h), s.names.version, true, false
+	if was != nil {
+		h.head.Counts = was.Counts
+		if was.OwnEgress != h.head.OwnEgress {
+			h.era = 0 // its destinations count no more, or again
+		}
 	}
 	if s.focused(n.name, h.key) {
 		for _, f := range h.flows {
-			if f.is(detailed) || f.apart != nil {
+			if f.is(detailed) || f.apart() != nil {
 				f.wake() // names of containers stand at its processes
 			}
 		}
@@ -170,8 +171,7 @@ func (s *Session) sum(n *node, h *holder) {
 	var seen *kind
 	var tcp, udp snat.Peaks
 	timers := s.timers()
-	for i := range h.cards {
-		c := &h.cards[i]
+	for _, c := range h.cards {
 		if c.kind != seen {
 			seen = c.kind
 			sums.room(Sight{Trouble: seen.trouble, Lives: seen.lives, Silence: seen.silence})
@@ -188,7 +188,9 @@ func (s *Session) sum(n *node, h *holder) {
 		}
 	}
 	n.buried(h, &sums)
-	h.sums, h.tcp, h.udp = sums, tcp, udp
+	o := h.owner()
+	sums.OpenTrend = o.OpenTrend // it is told anew when it is another
+	o.Counts, h.tcp, h.udp = sums, tcp, udp
 }
 
 // fillStream adds what one probe says of itself.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 
 	"github.com/snattop/snattop/internal/snat"
@@ -11,11 +12,12 @@ import (
 // picture, and most of them say little: a Dest is made of one when somebody
 // asks. A card is never written again once a picture holds it.
 type card struct {
-	kind   *kind
-	silent *Silence // nil is that none is
-	events *events  // nil is that nothing has happened of late
+	kind   *kind   // nil until the first picture
+	events *events // nil is that nothing has happened of late
 	at     target
-	gauges
+	// The gauges, as long as they fit: see count.
+	established                uint32
+	closing, synSent, timeWait uint16
 }
 
 // kind is what many destinations have in common.
@@ -29,10 +31,13 @@ type kind struct {
 	mixed     bool
 }
 
-// events are what happens towards a destination.
+// events are what happens towards a destination, and what else few of them
+// have. They are never written again, either.
 type events struct {
 	opens, closes, fails        float64
 	cooling, abandoned, waiting uint32
+	silent                      *Silence // nil is that none is
+	past                        *past
 	rare                        *rare
 }
 
@@ -40,14 +45,12 @@ type events struct {
 type rare struct {
 	trouble *Trouble
 	lives   *Lives
-	levels  *Levels
-	trend   []int
+	// wide are the gauges where they do not fit into a card.
+	wide *gauges
 	// detailed and processes are as in Dest.
 	detailed  bool
 	processes []Process
 }
-
-func (c *card) open() int { return int(c.established) + int(c.closing) }
 
 // said is the events, none of them where there are none.
 func (c *card) said() events {
@@ -57,6 +60,92 @@ func (c *card) said() events {
 	return *c.events
 }
 
+// seldom is what is rare of a card, nothing where there is nothing.
+func (c *card) seldom() rare {
+	if c.events == nil || c.events.rare == nil {
+		return rare{}
+	}
+	return *c.events.rare
+}
+
+// say sets the events.
+func (c *card) say(e events, r rare) {
+	e.rare = nil
+	if r.trouble != nil || r.lives != nil || r.wide != nil || r.detailed {
+		e.rare = &r
+	}
+	c.events = nil
+	if e != (events{}) {
+		c.events = &e
+	}
+}
+
+// only reports whether events say nothing but which connections are silent:
+// then many cards may have the same.
+func (e *events) only() bool { return e == nil || *e == events{silent: e.silent} }
+
+// quiet is what events say of silence alone, or nil.
+func (e *events) quiet() *events {
+	switch {
+	case e == nil || e.silent == nil:
+		return nil
+	case e.only():
+		return e
+	default:
+		return &events{silent: e.silent}
+	}
+}
+
+// hush sets which connections are silent.
+func (c *card) hush(quiet *events) {
+	if c.events.only() {
+		c.events = quiet
+		return
+	}
+	e := *c.events
+	if e.silent = nil; quiet != nil {
+		e.silent = quiet.silent
+	}
+	c.events = &e
+}
+
+// silent is nil where the collector cannot see it, and where none is.
+func (c *card) silent() *Silence {
+	if c.events == nil || !c.kind.silence || c.at.protocol != snat.TCP {
+		return nil
+	}
+	return c.events.silent
+}
+
+// count sets the gauges.
+func (c *card) count(g gauges) {
+	c.established, c.closing, c.synSent, c.timeWait = g.established, uint16(g.closing), uint16(g.synSent), uint16(g.timeWait) //nolint:gosec // wide has those that do not fit
+	r := c.seldom()
+	was := r.wide
+	if r.wide = nil; max(g.closing, g.synSent, g.timeWait) > math.MaxUint16 {
+		r.wide = &g
+	}
+	if r.wide != was {
+		c.say(c.said(), r)
+	}
+}
+
+func (c *card) gauges() gauges {
+	if e := c.events; e != nil && e.rare != nil && e.rare.wide != nil {
+		return *e.rare.wide
+	}
+	return gauges{c.established, uint32(c.closing), uint32(c.synSent), uint32(c.timeWait)}
+}
+
+// open is how many flows are established or closing, trying how many have no
+// answer yet.
+func (c *card) open() int {
+	g := c.gauges()
+	return int(g.established) + int(g.closing)
+}
+
+func (c *card) trying() int { return int(c.gauges().synSent) }
+
 // weight is how many flows there are or were: of UDP, those that nobody has
 // answered are among the open ones.
 func (c *card) weight() int {
@@ -65,7 +154,7 @@ func (c *card) weight() int {
 		n += int(c.events.cooling)
 	}
 	if c.at.protocol != snat.UDP {
-		n += int(c.synSent)
+		n += c.trying()
 	}
 	return n
 }
@@ -91,11 +180,11 @@ func (c *card) load(t snat.Timers) snat.Load {
 		l.Abandoned, l.Cooling = int(e.abandoned), int(e.cooling)
 	}
 	if c.at.protocol == snat.TCP {
-		l.Attempting = int(c.synSent)
+		l.Attempting = c.trying()
 	}
-	if c.silent != nil && t.Idle > 0 {
-		l.Lost = min(c.silent.beyond(t.Idle), l.Open)
-		l.Doubtful = min(c.silent.AtLeast(t.Idle), l.Open) - l.Lost
+	if silent := c.silent(); silent != nil && t.Idle > 0 {
+		l.Lost = min(silent.beyond(t.Idle), l.Open)
+		l.Doubtful = min(silent.AtLeast(t.Idle), l.Open) - l.Lost
 	}
 	if c.kind.mixed {
 		l.Doubtful = l.Open - l.Lost
@@ -108,16 +197,19 @@ func nothing() (*Trouble, *Lives, *Silence) { return &Trouble{}, &Lives{}, &Sile
 
 // fill makes a destination of a card.
 func (c *card) fill(d *Dest, names *directory, noTrouble *Trouble, noLives *Lives, noSilence *Silence) {
-	e := c.said()
+	e, g := c.said(), c.gauges()
 	*d = Dest{
 		Dest: c.at.dest(), Class: c.kind.Class, Endpoints: c.kind.endpoints, mixed: c.kind.mixed,
-		Established: int(c.established), Closing: int(c.closing), SynSent: int(c.synSent), TimeWait: int(c.timeWait),
-		Cooling: int(e.cooling), Waiting: int(e.waiting), Abandoned: int(e.abandoned), Silent: c.silent,
+		Established: int(g.established), Closing: int(g.closing), SynSent: int(g.synSent), TimeWait: int(g.timeWait),
+		Cooling: int(e.cooling), Waiting: int(e.waiting), Abandoned: int(e.abandoned), Silent: c.silent(),
 		OpensPerSecond: e.opens, ClosesPerSecond: e.closes, FailedPerSecond: e.fails,
 	}
 	d.Name = names.get(d.IP)
+	if e.past != nil {
+		d.Levels, d.OpenTrend = e.past.levels(), e.past.trend.unpack(nil)
+	}
 	if r := e.rare; r != nil {
-		d.Trouble, d.Lives, d.Levels, d.OpenTrend = r.trouble, r.lives, r.levels, r.trend
+		d.Trouble, d.Lives = r.trouble, r.lives
 		d.Detailed, d.Processes = r.detailed, r.processes
 	}
 	if d.Protocol != snat.TCP {

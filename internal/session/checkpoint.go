@@ -254,14 +254,14 @@ func loadSome(s *savedRate) rate {
 	return s.load()
 }
 
-func saveTrend(t *trend) savedTrend { return savedTrend{Values: t.values, At: stampOf(t.at)} }
+func saveTrend(t *trend) savedTrend {
+	return savedTrend{Values: t.values.unpack(nil), At: t.at.stamp()}
+}
 
 func (s *savedTrend) load() trend {
-	t := trend{at: s.At.time()}
 	// A trend that has begun has a value.
 	if n := min(len(s.Values), trendLength); n > 0 && s.At != never {
-		t.values = s.Values[len(s.Values)-n:]
-		return t
+		return trend{at: s.At.moment(), values: pack(s.Values[len(s.Values)-n:])}
 	}
 	return trend{}
 }
@@ -269,24 +269,21 @@ func (s *savedTrend) load() trend {
 func saveHistory(h *history) savedHistory {
 	s := savedHistory{Trend: saveTrend(&h.trend)}
 	for i, l := range h.all() {
-		s.Levels[i] = savedLevel{Value: l.value, At: stampOf(l.at), Began: stampOf(l.began), Sum: l.sum, Squares: l.squares, Weight: l.weight}
+		s.Levels[i] = savedLevel{Value: l.value, At: h.at.stamp(), Began: h.began.stamp(), Sum: l.sum, Squares: l.squares, Weight: h.weight}
 	}
 	return s
 }
 
 func (s *savedHistory) load() *history {
-	h := &history{trend: s.Trend.load()}
+	// What levels have in common stands at each of them.
+	first := &s.Levels[0]
+	h := &history{trend: s.Trend.load(), standing: standing{began: first.Began.moment(), at: first.At.moment(), weight: finite(first.Weight)}}
 	for i, l := range h.all() {
-		one := s.Levels[i]
-		*l = level{
-			value: finite(one.Value), at: one.At.time(), began: one.Began.time(),
-			sum: finite(one.Sum), squares: finite(one.Squares), weight: finite(one.Weight),
-		}
+		one := &s.Levels[i]
+		*l = level{value: finite(one.Value), sum: finite(one.Sum), squares: finite(one.Squares)}
 	}
 	return h
 }
-
-func (h *history) all() [4]*level { return [4]*level{&h.ports, &h.open, &h.opens, &h.fails} }
 
 func saveLives(l *Lives) []uint64 {
 	if l == nil {

@@ -159,7 +159,7 @@ func (st *stream) load(s *savedStream) {
 	if s.Hello != nil {
 		st.hello = cleanHello(s.Hello)
 	}
-	st.collector, st.last, st.began, st.start.epoch = clean(s.Collector), s.Last.time(), s.Began.time(), s.Epoch
+	st.collector, st.last, st.began, st.start = clean(s.Collector), s.Last.time(), s.Began.time(), startOf(st.number, s.Epoch)
 	st.counted = max(s.Counted, 0)
 	for _, o := range s.Owners[:min(len(s.Owners), maxStreamOwners)] {
 		o = cleanOwner(o)
@@ -185,9 +185,7 @@ func (n *node) loadFlow(s *savedFlow) error {
 		return fmt.Errorf("%w: a flow of no stream, to no address, or too many of them", ErrCheckpoint)
 	}
 	f := n.flow(n.holder(Key(clean(string(s.Owner)))), targetOf(snat.Dest{Protocol: s.Protocol, IP: address(s.IP), Port: s.Port}))
-	if f.told = st.start; s.Epoch != st.start.epoch {
-		f.told = &start{stream: st, epoch: s.Epoch}
-	}
+	f.told = startOf(st.number, s.Epoch)
 	if err := f.loadMoving(s); err != nil {
 		return err
 	}
@@ -203,7 +201,6 @@ func (n *node) loadFlow(s *savedFlow) error {
 func (f *flow) loadMoving(s *savedFlow) error {
 	m := moving{opens: loadSome(s.Opens), closes: loadSome(s.Closes), fails: loadSome(s.Fails), lives: loadLives(s.Lives)}
 	if s.Held != nil {
-		m.held = &held{}
 		for i, ring := range []*coolingRing{&m.held.fin, &m.held.reset, &m.held.gone} {
 			if err := ring.load(s.Held[i]); err != nil {
 				return err
@@ -230,10 +227,10 @@ func (f *flow) loadMoving(s *savedFlow) error {
 
 func (n *node) loadRow(f *flow, s *savedRow) error {
 	st := n.streams[clean(s.Stream)]
-	if st == nil || st.rows[s.ID] != nil || len(st.rows) >= maxStreamRows {
+	if st == nil || st.rows.get(s.ID) != nil || st.rows.count >= maxStreamRows {
 		return fmt.Errorf("%w: a row of no stream, told twice, or too many of them", ErrCheckpoint)
 	}
-	var silent *Silence
+	var silent *events
 	if s.Silent != nil {
 		var sum Silence
 		for i, c := range s.Silent[:min(len(s.Silent), SilenceBuckets)] {
@@ -247,14 +244,14 @@ func (n *node) loadRow(f *flow, s *savedRow) error {
 	}
 	f.seat(st, s.ID)
 	g := gauges{established: s.Gauges[0], closing: s.Gauges[1], synSent: s.Gauges[2], timeWait: s.Gauges[3]}
+	f.enter(st, s.ID, row{g, silent})
 	if o := f.other(st, s.ID); o != nil {
-		o.gauges, o.silent, o.detailed, o.processes = g, silent, s.Detailed, list
+		o.detailed, o.processes = s.Detailed, list
 	} else {
-		f.row, f.silent = g, silent
 		f.set(detailed, s.Detailed)
 		f.detail(list)
 	}
-	st.rows[s.ID] = f
+	st.rows.put(s.ID, f)
 	return nil
 }
 
@@ -270,8 +267,7 @@ func (c *coolingRing) load(pairs []int64) error {
 		if at += pair[0]; pair[0] <= 0 || at > 1<<34 || pair[1] <= 0 || pair[1] > 1<<32-1 {
 			return fmt.Errorf("%w: %d ports until %d", ErrCheckpoint, pair[1], at)
 		}
-		c.buckets = append(c.buckets, coolingBucket{at, uint32(pair[1])}) //nolint:gosec // bounded above
-		c.total += int(pair[1])
+		c.put(coolingBucket{at, uint32(pair[1])}) //nolint:gosec // bounded above
 	}
 	return nil
 }

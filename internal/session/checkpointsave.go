@@ -113,7 +113,7 @@ func (n *node) save() []Piece {
 	for _, pod := range slices.Sorted(maps.Keys(n.streams)) {
 		st := n.streams[pod]
 		one.Streams = append(one.Streams, st.save())
-		for id, f := range st.rows {
+		for id, f := range st.rows.all() {
 			if f.other(st, id) == nil {
 				first[f] = f.saveFirst(pod, id)
 			}
@@ -132,12 +132,12 @@ func (n *node) save() []Piece {
 }
 
 func compareFlows(a, b *flow) int {
-	return cmp.Or(cmp.Compare(a.holder.key, b.holder.key), a.at.compare(&b.at))
+	return cmp.Or(cmp.Compare(a.holder.key, b.holder.key), a.card.at.compare(&b.card.at))
 }
 
 func (st *stream) save() savedStream {
 	s := savedStream{
-		PodUID: st.podUID, Hello: st.hello, Collector: st.collector, Last: stampOf(st.last), Counted: st.counted, Began: stampOf(st.began), Epoch: st.start.epoch,
+		PodUID: st.podUID, Hello: st.hello, Collector: st.collector, Last: stampOf(st.last), Counted: st.counted, Began: stampOf(st.began), Epoch: st.start.epoch(),
 		Loss: st.loss, Cost: st.cost, Problems: st.problems, Conntrack: st.conntrack, Sources: st.sources, CPU: saveRate(st.cpu),
 		Table:     [3]savedRate{saveRate(st.table.insertFailed), saveRate(st.table.drop), saveRate(st.table.earlyDrop)},
 		Elsewhere: saveLives(&st.endedElsewhere), Refused: st.refused,
@@ -153,25 +153,29 @@ func (st *stream) save() savedStream {
 
 // saveFirst saves a flow's first row, saveRow any.
 func (f *flow) saveFirst(pod string, id uint32) savedRow {
-	s := saveRow(f.row, f.silent)
+	r, a := row{f.card.gauges(), f.card.events.quiet()}, f.apart()
+	if a != nil && len(a.more) > 0 {
+		r = a.first
+	}
+	s := saveRow(r)
 	s.Stream, s.ID, s.Detailed = pod, id, f.is(detailed)
-	if f.apart != nil {
-		s.Processes = f.apart.processes
+	if a != nil {
+		s.Processes = a.processes
 	}
 	return s
 }
 
-func saveRow(g gauges, silent *Silence) savedRow {
-	s := savedRow{Gauges: [4]uint32{g.established, g.closing, g.synSent, g.timeWait}}
-	if silent != nil {
-		s.Silent = silent[:]
+func saveRow(r row) savedRow {
+	s := savedRow{Gauges: [4]uint32{r.established, r.closing, r.synSent, r.timeWait}}
+	if r.silent != nil {
+		s.Silent = r.silent.silent[:]
 	}
 	return s
 }
 
 func (f *flow) save(first map[*flow]savedRow) savedFlow {
 	s := savedFlow{
-		Owner: f.holder.key, Protocol: f.at.protocol, IP: f.at.addr(), Port: f.at.port, Stream: f.told.stream.podUID, Epoch: f.told.epoch,
+		Owner: f.holder.key, Protocol: f.card.at.protocol, IP: f.card.at.addr(), Port: f.card.at.port, Stream: f.stream().podUID, Epoch: f.told.epoch(),
 	}
 	if m := f.moving; m != nil {
 		m.save(&s)
@@ -179,10 +183,10 @@ func (f *flow) save(first map[*flow]savedRow) savedFlow {
 	if r, ok := first[f]; ok {
 		s.Rows = append(s.Rows, r)
 	}
-	if f.apart != nil {
-		for i := range f.apart.more {
-			r := &f.apart.more[i]
-			one := saveRow(r.gauges, r.silent)
+	if a := f.apart(); a != nil {
+		for i := range a.more {
+			r := &a.more[i]
+			one := saveRow(r.row)
 			one.Stream, one.ID, one.Detailed, one.Processes = r.stream.podUID, r.id, r.detailed, r.processes
 			s.Rows = append(s.Rows, one)
 		}
@@ -192,7 +196,7 @@ func (f *flow) save(first map[*flow]savedRow) savedFlow {
 
 func (m *moving) save(s *savedFlow) {
 	s.Opens, s.Closes, s.Fails, s.Lives = saveSome(m.opens), saveSome(m.closes), saveSome(m.fails), saveLives(m.lives)
-	if m.held != nil {
+	if !m.held.none() {
 		s.Held = &[3][]int64{m.held.fin.save(), m.held.reset.save(), m.held.gone.save()}
 	}
 	if w := m.waiting; w != nil {
@@ -213,7 +217,7 @@ func (m *moving) save(s *savedFlow) {
 func (c *coolingRing) save() []int64 {
 	var out []int64
 	var last int64
-	for _, b := range c.buckets {
+	for b := range c.kept.all() {
 		out = append(out, b.until-last, int64(b.n))
 		last = b.until
 	}

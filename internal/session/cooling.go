@@ -1,6 +1,10 @@
 package session
 
 import (
+	"cmp"
+	"encoding/binary"
+	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -9,9 +13,19 @@ import (
 
 // coolingRing remembers until when ports are held of flows that have ended.
 type coolingRing struct {
-	// buckets are in the order of their end.
-	buckets []coolingBucket
-	total   int
+	kept *kept // nil is that nothing is held
+}
+
+// kept are the seconds in which ports are released, in order. Where ports are
+// held for minutes a busy destination has hundreds of them, so all but the last
+// are packed: how many, and how much later the next one is, as variable-length
+// numbers.
+type kept struct {
+	// from is the end of the first bucket.
+	from   int64
+	packed []byte
+	last   coolingBucket
+	total  int
 }
 
 type coolingBucket struct {
@@ -25,39 +39,110 @@ const coolingStep = time.Second // until counts in it
 
 // add counts n ports that are held until then.
 func (c *coolingRing) add(n uint32, until time.Time) {
-	if n == 0 {
-		return
+	if n != 0 {
+		c.put(coolingBucket{until.Round(coolingStep).Unix(), n})
 	}
-	at := until.Round(coolingStep).Unix()
-	c.total += int(n)
-	i := len(c.buckets)
-	for i > 0 && c.buckets[i-1].until > at {
-		i--
+}
+
+func (c *coolingRing) put(b coolingBucket) {
+	k := c.kept
+	switch {
+	case k == nil:
+		c.kept = &kept{from: b.until, last: b, total: int(b.n)}
+	case b.until > k.last.until:
+		k.pack(b.until)
+		k.last = b
+		k.total += int(b.n)
+	case b.until == k.last.until:
+		k.total += k.last.join(b.n)
+	default:
+		k.insert(b)
 	}
-	if i > 0 && c.buckets[i-1].until == at {
-		c.buckets[i-1].n += n
-		return
+}
+
+// pack puts the last bucket with the others, before the one of that end.
+func (k *kept) pack(next int64) {
+	var room [2 * binary.MaxVarintLen64]byte
+	more := binary.AppendUvarint(room[:0], uint64(k.last.n))
+	more = binary.AppendUvarint(more, uint64(next-k.last.until)) //nolint:gosec // it is later
+	if len(k.packed)+len(more) > cap(k.packed) {
+		// A quarter more at a time: there are many rings, and doubling wastes.
+		k.packed = append(make([]byte, 0, len(k.packed)*5/4+2*len(more)), k.packed...)
 	}
-	c.buckets = slices.Insert(c.buckets, i, coolingBucket{at, n})
+	k.packed = append(k.packed, more...)
+}
+
+// insert puts a bucket among those that end later.
+func (k *kept) insert(b coolingBucket) {
+	list := slices.AppendSeq(make([]coolingBucket, 0, 2+len(k.packed)/2), k.all())
+	i, there := slices.BinarySearchFunc(list, b, func(a, b coolingBucket) int { return cmp.Compare(a.until, b.until) })
+	if there {
+		k.total += list[i].join(b.n)
+	} else {
+		list = slices.Insert(list, i, b)
+		k.total += int(b.n)
+	}
+	*k = kept{from: list[0].until, last: list[0], total: k.total}
+	for _, one := range list[1:] {
+		k.pack(one.until)
+		k.last = one
+	}
+}
+
+// join adds to a bucket, and returns by how much it has grown: it has an end.
+func (b *coolingBucket) join(n uint32) int {
+	n = min(n, math.MaxUint32-b.n)
+	b.n += n
+	return int(n)
+}
+
+// next unpacks a bucket: how many, how much later the next one is, and what is
+// behind it.
+func next(packed []byte) (n uint32, gap int64, rest []byte) {
+	many, i := binary.Uvarint(packed)
+	far, j := binary.Uvarint(packed[i:])
+	return uint32(many), int64(far), packed[i+j:] //nolint:gosec // as it was packed
+}
+
+// all goes through the buckets in the order of their ends.
+func (k *kept) all() iter.Seq[coolingBucket] {
+	return func(yield func(coolingBucket) bool) {
+		if k == nil {
+			return
+		}
+		at, packed := k.from, k.packed
+		for len(packed) > 0 {
+			n, gap, rest := next(packed)
+			if !yield(coolingBucket{at, n}) {
+				return
+			}
+			at, packed = at+gap, rest
+		}
+		yield(k.last)
+	}
 }
 
 // at returns the number of ports still held, and forgets the others.
 func (c *coolingRing) at(now time.Time) int {
-	i, then := 0, now.Unix()
-	for i < len(c.buckets) && c.buckets[i].until <= then {
-		c.total -= int(c.buckets[i].n)
-		i++
+	k, then := c.kept, now.Unix()
+	if k == nil {
+		return 0
 	}
-	if i > 0 {
-		c.buckets = append(c.buckets[:0], c.buckets[i:]...)
+	if k.last.until <= then {
+		c.kept = nil
+		return 0
 	}
-	return c.total
+	for k.from <= then {
+		n, gap, rest := next(k.packed) // the last one ends later
+		k.from, k.packed, k.total = k.from+gap, rest, k.total-int(n)
+	}
+	return k.total
 }
 
 // releases lists when the ports become free.
 func (c *coolingRing) releases(now time.Time) []snat.Release {
-	out := make([]snat.Release, 0, len(c.buckets))
-	for _, b := range c.buckets {
+	var out []snat.Release
+	for b := range c.kept.all() {
 		out = append(out, snat.Release{In: max(time.Unix(b.until, 0).Sub(now), 0), Ports: int(b.n)})
 	}
 	return out
@@ -90,15 +175,20 @@ func (h *held) at(now time.Time) (cooling, doubtful int) {
 
 // after counts the ports that are held beyond a time, without forgetting any.
 func (c *coolingRing) after(now time.Time) int {
-	n, then := c.total, now.Unix()
-	for _, b := range c.buckets {
-		if b.until > then {
-			break
-		}
-		n -= int(b.n)
+	k, then := c.kept, now.Unix()
+	if k == nil || k.last.until <= then {
+		return 0
 	}
-	return n
+	left, at, packed := k.total, k.from, k.packed
+	for at <= then {
+		n, gap, rest := next(packed) // the last one ends later
+		left, at, packed = left-int(n), at+gap, rest
+	}
+	return left
 }
+
+// none reports whether nothing is remembered.
+func (h *held) none() bool { return *h == held{} }
 
 // empty reports whether nothing is held any more.
 func (h *held) empty(now time.Time) bool {

@@ -8,7 +8,7 @@ import (
 
 // add counts a destination for its owner.
 func add(c *Counts, d *card) {
-	open, syn := d.open(), int(d.synSent)
+	open, syn := d.open(), d.trying()
 	if d.at.protocol != snat.TCP {
 		c.All += open
 		if d.kind.Eligible && d.at.protocol == snat.UDP {
@@ -26,7 +26,7 @@ func add(c *Counts, d *card) {
 	}
 	c.Open += open
 	c.Trying += syn
-	c.finer(nil, nil, d.silent)
+	c.finer(nil, nil, d.silent())
 	e := d.events
 	if e == nil {
 		return

@@ -10,8 +10,8 @@ func (s *Session) Forget() {
 		n.old = true
 		for _, h := range n.order {
 			h.cards, h.head, h.era = nil, nil, 0
-			for i, f := range h.flows {
-				f.put(i)
+			for _, f := range h.flows {
+				f.edit().kind = nil
 			}
 		}
 	}

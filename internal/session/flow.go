@@ -13,41 +13,26 @@ import (
 // There may be a million: what most of them have none of stands apart.
 type flow struct {
 	holder *holder
+	moving *moving
+	// card is what is to be said of the flow: which destination it is, and what
+	// probes say of it now. Pictures share it unless it is loose.
+	card *card
 	// told is the start of the stream that told the flow last: rates are
 	// counted within one.
-	told   *start
-	moving *moving
-	apart  *apart
-	// silent is nil when no connection is. Pictures share it.
-	silent *Silence
-	at     target
-	// row is what a probe says of the flow now. One as a rule; but two owners
-	// of a stream may turn out to be one of ours, and then they add up.
-	row gauges
-	// place is where the flow stands among its holder's, with bits above it.
-	place uint32
-}
-
-// placeBits is how many bits of a flow's place are a number: enough for
-// maxNodeFlows.
-const placeBits = 24
-
-func (f *flow) pos() int { return int(f.place & (1<<placeBits - 1)) }
-
-func (f *flow) put(pos int) {
-	f.place = f.place>>placeBits<<placeBits | uint32(pos) //nolint:gosec // below maxNodeFlows
+	told start
+	bits bits
 }
 
 // bits are what there is to know of a flow by yes and no.
 type bits uint8
 
-func (f *flow) is(b bits) bool { return bits(f.place>>placeBits)&b != 0 }
+func (f *flow) is(b bits) bool { return f.bits&b != 0 }
 
 func (f *flow) set(b bits, on bool) {
 	if on {
-		f.place |= uint32(b) << placeBits
+		f.bits |= b
 	} else {
-		f.place &^= uint32(b) << placeBits
+		f.bits &^= b
 	}
 }
 
@@ -62,24 +47,53 @@ const (
 	// strange means that another stream tells the flow than its card was made
 	// for.
 	strange
+	// loose means that no picture has the card, so that it may be written.
+	loose
+	// gone means that the flow was forgotten.
+	gone
 )
 
-// start is one start of a stream.
-type start struct {
-	stream *stream
-	epoch  uint32
+// edit returns the card, to be written to.
+func (f *flow) edit() *card {
+	if !f.is(loose) {
+		mine := *f.card
+		f.card = &mine
+		f.set(loose, true)
+	}
+	return f.card
 }
+
+// start is one start of one of a node's streams: the stream's number, and
+// which start of it.
+type start uint32
+
+const (
+	// epochBits is how many bits of a start are its epoch: the others are
+	// enough for maxNodeStreams.
+	epochBits = 22
+	maxEpoch  = 1<<epochBits - 1
+)
+
+func startOf(number int, epoch uint32) start {
+	return start(uint32(number)<<epochBits | epoch&maxEpoch) //nolint:gosec // below maxNodeStreams
+}
+
+func (s start) epoch() uint32 { return uint32(s) & maxEpoch }
+
+// stream is the one that told the flow last.
+func (f *flow) stream() *stream { return f.holder.node.numbered[f.told>>epochBits] }
 
 // moving is what only those flows have of which something happens: what was
 // counted of late, and what is remembered of it. lives is replaced, never
 // written: pictures share it.
 type moving struct {
 	opens, closes, fails rate
-	held                 *held
+	held                 held
 	waiting              *waiting
 	trouble              *troubleRates
 	lives                *Lives
 	hist                 *history
+	apart                *apart
 }
 
 // move returns what moves of the flow, to be written to.
@@ -94,7 +108,7 @@ func (f *flow) held() *held {
 	if f.moving == nil {
 		return nil
 	}
-	return f.moving.held
+	return &f.moving.held
 }
 
 func (f *flow) hist() *history {
@@ -104,17 +118,9 @@ func (f *flow) hist() *history {
 	return f.moving.hist
 }
 
-// hold returns what is held of the flow, to be added to.
-func (f *flow) hold() *held {
-	if f.move().held == nil {
-		f.moving.held = &held{}
-	}
-	return f.moving.held
-}
-
 // current reports whether what is remembered was counted by the stream as it
 // stands, not before a gap.
-func (f *flow) current() bool { return f.told == f.told.stream.start }
+func (f *flow) current() bool { return f.told == f.stream().start }
 
 // ended counts the flows that a tick says have ended: over is the time that
 // the tick covers, 0 for a full one; age is that of the owner, 0 when it is not
@@ -127,10 +133,10 @@ func (f *flow) ended(r *wire.Row, over, age time.Duration, now time.Time, t snat
 		// What was found closed may be known already from before a gap.
 		known, _ := f.held().at(now)
 		if known == 0 {
-			f.hold().found(r.Closes, now, t.FIN, age)
+			f.move().held.found(r.Closes, now, t.FIN, age)
 			return
 		}
-		f.hold().fin.add(r.Closes-min(r.Closes, count32(known)), now.Add(t.FIN))
+		f.move().held.fin.add(r.Closes-min(r.Closes, count32(known)), now.Add(t.FIN))
 		return
 	}
 	resets := min(r.Resets, r.Closes)
@@ -138,14 +144,14 @@ func (f *flow) ended(r *wire.Row, over, age time.Duration, now time.Time, t snat
 		// They ended some time in the tick: in its middle, on the average. Of a
 		// long one that is left out which the upper bound has no margin for.
 		at := now.Add(-min(over, margin) / 2)
-		f.hold().fin.add(r.Closes-resets, at.Add(t.FIN))
-		f.hold().reset.add(resets, at.Add(t.Reset))
+		f.move().held.fin.add(r.Closes-resets, at.Add(t.FIN))
+		f.move().held.reset.add(resets, at.Add(t.Reset))
 	}
 	// An attempt that got no local port has sent nothing.
 	if sent := r.Fails - min(r.Fails, r.NoPort); sent > 0 {
 		refused := min(r.Refused, sent)
-		f.hold().gone.add(refused, now.Add(t.Reset))
-		f.hold().gone.add(sent-refused, now.Add(t.HalfOpen))
+		f.move().held.gone.add(refused, now.Add(t.Reset))
+		f.move().held.gone.add(sent-refused, now.Add(t.HalfOpen))
 	}
 }
 
@@ -153,7 +159,7 @@ func count32(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
 
 // attempts notes how many attempts have no answer.
 func (f *flow) attempts(now time.Time) {
-	synSent := f.gauges().synSent
+	synSent := f.card.gauges().synSent
 	if f.moving == nil || f.moving.waiting == nil {
 		if synSent == 0 {
 			return
@@ -182,14 +188,15 @@ func (f *flow) tire(now time.Time) bool {
 	if m == nil {
 		return true
 	}
-	if m.held != nil && m.held.empty(now) {
-		m.held = nil
+	if m.held.empty(now) {
+		m.held = held{}
 	}
 	if m.waiting != nil && m.waiting.over(now) {
 		m.waiting = nil
 	}
-	st, at := f.told.stream, f.told.stream.asOf(now)
-	moves := m.held != nil || m.waiting != nil || m.hist != nil
+	st := f.stream()
+	at := st.asOf(now)
+	moves := !m.held.none() || m.waiting != nil || m.hist != nil
 	for _, r := range []*rate{&m.opens, &m.closes, &m.fails} {
 		moves = moves || f.current() && r.perSecond(at, st.counted) > 0
 	}
@@ -199,11 +206,16 @@ func (f *flow) tire(now time.Time) bool {
 	if moves {
 		return false
 	}
-	if m.lives == nil && m.opens.stale(now) && m.closes.stale(now) && m.fails.stale(now) {
-		f.moving = nil
-		return true
+	if !m.opens.stale(now) || !m.closes.stale(now) || !m.fails.stale(now) {
+		return false
 	}
-	return m.lives != nil && m.opens.stale(now) && m.closes.stale(now) && m.fails.stale(now)
+	if m.lives == nil {
+		f.moving = nil
+		if m.apart != nil {
+			f.moving = &moving{apart: m.apart}
+		}
+	}
+	return true
 }
 
 // attach adds a row. Rates start anew with a stream's start: what was counted

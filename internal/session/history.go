@@ -7,61 +7,67 @@ const worthRemembering = 16
 
 // history is how numbers have stood over the last minutes.
 type history struct {
+	standing
 	ports, open, opens, fails level
 	trend                     trend
 }
 
 // note takes the numbers as they stand.
 func (h *history) note(ports, open int, opens, fails float64, now time.Time) {
-	share := fresh(h.open.at, now)
-	h.ports.note(float64(ports), share, now)
-	h.open.note(float64(open), share, now)
-	h.opens.note(opens, share, now)
-	h.fails.note(fails, share, now)
-	h.trend.note(open, now)
-}
-
-// levels returns what is known now.
-func (h *history) levels(now time.Time) Levels {
-	return Levels{Ports: h.ports.level(now), Open: h.open.level(now), Opens: h.opens.level(now), Fails: h.fails.level(now)}
-}
-
-// trendLength is how many values a trend holds: five minutes.
-const trendLength = int(5 * time.Minute / TrendStep)
-
-// trend is a number over the last minutes, one value every TrendStep. What it
-// holds is never written again: pictures share it.
-type trend struct {
-	values []int
-	at     time.Time
-}
-
-// note adds a value when its time has come; while nobody looked the number
-// stood where it was.
-func (t *trend) note(value int, now time.Time) {
-	steps := 1
-	if !t.at.IsZero() {
-		if steps = int(now.Sub(t.at) / TrendStep); steps < 1 {
-			return
+	at := momentOf(now)
+	if h.began == 0 {
+		h.began = at
+	} else if share := fresh(h.at, at); share > 0 {
+		for _, l := range h.all() {
+			l.fold(share)
 		}
-		t.at = t.at.Add(time.Duration(steps) * TrendStep)
-	} else {
-		t.at = now
+		h.weight = h.weight*(1-share) + share
 	}
-	fresh := make([]int, 0, trendLength)
-	steps = min(steps, trendLength)
-	fresh = append(fresh, t.values[max(0, len(t.values)-trendLength+steps):]...)
-	for range steps - 1 {
-		fresh = append(fresh, t.values[len(t.values)-1])
+	h.ports.value, h.open.value, h.opens.value, h.fails.value = float64(ports), float64(open), opens, fails
+	h.at = at
+	h.trend.note(open, at)
+}
+
+func (h *history) all() [4]*level { return [4]*level{&h.ports, &h.open, &h.opens, &h.fails} }
+
+// levels returns what is known now. Looking changes nothing.
+func (h *history) levels(now time.Time) Levels {
+	if h.began == 0 {
+		return Levels{}
 	}
-	fresh = append(fresh, value)
-	t.values = fresh
+	at := momentOf(now)
+	over := h.over(at)
+	of := func(l level) Level { return h.swing(l, at).level(over) }
+	return Levels{Ports: of(h.ports), Open: of(h.open), Opens: of(h.opens), Fails: of(h.fails)}
+}
+
+// past is what a picture holds of a destination's history.
+type past struct {
+	over               time.Duration
+	open, opens, fails swing
+	trend              packed
+}
+
+// past returns what is known now.
+func (h *history) past(now time.Time) *past {
+	p := &past{trend: h.trend.values}
+	if h.began != 0 {
+		at := momentOf(now)
+		p.over, p.open, p.opens, p.fails = h.over(at), h.swing(h.open, at), h.swing(h.opens, at), h.swing(h.fails, at)
+	}
+	return p
+}
+
+// levels are those of a destination.
+func (p *past) levels() *Levels {
+	return &Levels{Open: p.open.level(p.over), Opens: p.opens.level(p.over), Fails: p.fails.level(p.over)}
 }
 
 // growth is by how many a second the number of open flows grows, 0 when it
 // does not grow by more than it swings.
 func (h *history) growth(e *events) float64 {
-	if slope, ok := growthOf(h.trend.values); ok {
+	var room [trendLength]int
+	if slope, ok := growthOf(h.trend.values.appendTo(room[:0])); ok {
 		return slope
 	}
 	return e.outrun() // too young for a trend
@@ -126,9 +132,11 @@ func slope(values []int) (perStep, swing float64) {
 }
 
 // tell gives the counts their past, and notes them first where that is asked.
+// The counts may have the trend of the picture before, which is taken again if
+// it still holds.
 func (h *history) tell(c *Counts, now time.Time, note bool) {
 	if note {
 		h.note(c.Ports.Estimate, c.Open, c.OpensPerSecond, c.FailedPerSecond, now)
 	}
-	c.Levels, c.OpenTrend = h.levels(now), h.trend.values
+	c.Levels, c.OpenTrend = h.levels(now), h.trend.values.unpack(c.OpenTrend)
 }

@@ -10,7 +10,8 @@ import (
 
 // holder is the session's own, changing side of an Owner.
 type holder struct {
-	key Key
+	key  Key
+	node *node
 	// podUID and seen are what probes said of the owner; they outlive the
 	// probe's memory of it for as long as flows of it cool down.
 	podUID string
@@ -18,27 +19,37 @@ type holder struct {
 	// flows are in the order of the cards, and those without one behind them.
 	// index finds them where they are many.
 	flows []*flow
-	index map[target]*flow
+	index *index
 	// awake are the flows that something was told of, or that change by
 	// themselves; all others are as their cards say.
 	awake []*flow
 	hist  history
 
-	// What follows is what pictures are made of; they share it, and it is never
-	// written again.
-	//
-	// cards are what is to be said of the flows, worst first. dirty means that
-	// flows were forgotten, and era is by which rules the cards were made.
-	cards []card
+	// cards are what is to be said of the flows, worst first, as the picture
+	// made last has them: a list is never written again. dirty means that flows
+	// were forgotten, and era is by which rules the cards were made.
+	cards []*card
 	dirty bool
 	era   uint64
-	// head is the owner without numbers, made of the names of that version.
-	head  *Owner
-	names uint64
-	// sums are those of the cards, without what depends on the budget; peaks
-	// are the ports of TCP and UDP without one.
-	sums     Counts
+	// head is the owner as the picture made last has it, with the names of that
+	// version; loose means that none has it yet, and renamed that what probes
+	// say of it is another. Its numbers are the sums of the cards, and what
+	// depends on more than those is worked out again for each picture. peaks
+	// are the ports of TCP and UDP without a budget.
+	head     *Owner
+	names    uint64
+	loose    bool
+	renamed  bool
 	tcp, udp snat.Peaks
+}
+
+// owner returns the head, to be written to.
+func (h *holder) owner() *Owner {
+	if !h.loose {
+		mine := *h.head
+		h.head, h.loose = &mine, true
+	}
+	return h.head
 }
 
 // indexFrom is from how many flows on a holder has an index of them.
@@ -47,10 +58,10 @@ const indexFrom = 64
 // find returns the flow to a destination, or nil.
 func (h *holder) find(t target) *flow {
 	if h.index != nil {
-		return h.index[t]
+		return h.index.find(t)
 	}
 	for _, f := range h.flows {
-		if f.at == t {
+		if f.card.at == t {
 			return f
 		}
 	}
@@ -59,17 +70,14 @@ func (h *holder) find(t target) *flow {
 
 // add makes room for a destination.
 func (h *holder) add(t target) *flow {
-	f := &flow{holder: h, at: t}
-	f.put(len(h.flows))
+	f := &flow{holder: h, card: &card{at: t}}
+	f.set(loose, true)
 	h.flows = append(h.flows, f)
 	switch {
 	case h.index != nil:
-		h.index[t] = f
+		h.index.add(f)
 	case len(h.flows) > indexFrom:
-		h.index = make(map[target]*flow, 2*indexFrom)
-		for _, f := range h.flows {
-			h.index[f.at] = f
-		}
+		h.index = indexOf(h.flows)
 	}
 	f.wake()
 	return f
@@ -85,7 +93,7 @@ func (f *flow) wake() {
 
 // tidy forgets the flows that hold nothing any more, after bury was told of
 // them, and lets go of what has come to its end in others.
-func (h *holder) tidy(now time.Time, bury func(*flow)) (gone int) {
+func (h *holder) tidy(now time.Time, bury func(*flow)) (buried int) {
 	kept := h.awake[:0]
 	for _, f := range h.awake {
 		if !f.idle(now) {
@@ -94,27 +102,25 @@ func (h *holder) tidy(now time.Time, bury func(*flow)) (gone int) {
 		}
 		bury(f)
 		f.set(awake, false)
-		f.told = nil // it is gone
-		gone++
+		f.set(gone, true)
+		buried++
 	}
 	clear(h.awake[len(kept):])
 	h.awake = kept
-	if gone == 0 {
+	if buried == 0 {
 		return 0
 	}
 	h.dirty = true
 	carded := len(h.cards)
-	cards := make([]card, 0, max(carded-gone, 0))
+	cards := make([]*card, 0, max(carded-buried, 0))
 	flows := h.flows[:0]
 	for i, f := range h.flows {
-		if f.told == nil {
-			delete(h.index, f.at)
+		if f.is(gone) {
 			continue
 		}
 		if i < carded {
 			cards = append(cards, h.cards[i])
 		}
-		f.put(len(flows))
 		flows = append(flows, f)
 	}
 	clear(h.flows[len(flows):])
@@ -122,31 +128,28 @@ func (h *holder) tidy(now time.Time, bury func(*flow)) (gone int) {
 	if len(h.flows)*4 < cap(h.flows) {
 		h.flows = slices.Clone(h.flows)
 	}
-	return gone
+	if h.index != nil {
+		h.index = indexOf(h.flows)
+	}
+	return buried
 }
 
-// moved is a flow and what is to be said of it now.
-type moved struct {
-	card card
-	flow *flow
-}
+// room is what refreshing an owner takes for a moment.
+type room struct{ changed, flows []*flow }
 
 // refresh makes the cards anew of the flows that are awake, and puts them in
 // order. rests says of which of them nothing will change by itself.
-func (h *holder) refresh(anew func(*flow, *card) card, rests func(*flow) bool) {
-	changed := make([]moved, 0, len(h.awake))
+func (h *holder) refresh(room *room, anew func(*flow), rests func(*flow) bool) {
 	for _, f := range h.awake {
-		var was *card
-		if f.pos() < len(h.cards) {
-			was = &h.cards[f.pos()]
-		}
-		changed = append(changed, moved{anew(f, was), f})
+		anew(f)
 	}
-	slices.SortFunc(changed, func(a, b moved) int { return a.card.compare(&b.card) })
-	h.merge(changed)
+	room.changed = append(room.changed[:0], h.awake...)
+	slices.SortFunc(room.changed, func(a, b *flow) int { return a.card.compare(b.card) })
+	h.merge(room)
 
 	still := h.awake[:0]
 	for _, f := range h.awake {
+		f.set(loose, false) // the picture has its card
 		if rests(f) {
 			f.set(awake, false)
 		} else {
@@ -161,25 +164,28 @@ func (h *holder) refresh(anew func(*flow, *card) card, rests func(*flow) bool) {
 
 // merge puts cards that have changed among those that have not, which are in
 // order already.
-func (h *holder) merge(changed []moved) {
-	cards, flows := make([]card, 0, len(h.flows)), make([]*flow, 0, len(h.flows))
-	add := func(c *card, f *flow) {
-		f.put(len(flows))
-		cards, flows = append(cards, *c), append(flows, f)
+func (h *holder) merge(room *room) {
+	cards, flows := make([]*card, 0, len(h.flows)), room.flows[:0]
+	add := func(f *flow) {
+		cards, flows = append(cards, f.card), append(flows, f)
 	}
-	next := 0
-	for i := range h.cards {
-		f := h.flows[i]
+	changed := room.changed
+	for _, f := range h.flows[:len(h.cards)] {
 		if f.is(awake) {
 			continue // it is among the changed
 		}
-		for ; next < len(changed) && changed[next].card.compare(&h.cards[i]) < 0; next++ {
-			add(&changed[next].card, changed[next].flow)
+		for len(changed) > 0 && changed[0].card.compare(f.card) < 0 {
+			add(changed[0])
+			changed = changed[1:]
 		}
-		add(&h.cards[i], f)
+		add(f)
 	}
-	for ; next < len(changed); next++ {
-		add(&changed[next].card, changed[next].flow)
+	for _, f := range changed {
+		add(f)
 	}
-	h.cards, h.flows = cards, flows
+	if cap(h.flows) > len(flows)+len(flows)/8 {
+		h.flows = make([]*flow, len(flows)) // it has grown in leaps
+	}
+	copy(h.flows, flows)
+	h.cards, room.flows = cards, flows
 }

@@ -29,51 +29,54 @@ type Levels struct {
 // swing to show, short enough to follow a change within a minute.
 const levelMemory = 30 * time.Second
 
-// level is the changing side of a Level. The value holds until the next one.
-type level struct {
-	value     float64
-	at, began time.Time
-	// sum, squares and weight are of the past, faded.
-	sum, squares, weight float64
-}
+// level is the changing side of a Level: the value, which holds until the next
+// one, and its sum and squares over the past, faded.
+type level struct{ value, sum, squares float64 }
 
-// note says that the number has been value since now. share is that of a step
-// of this length, which the levels of a history have in common.
-func (l *level) note(value, share float64, now time.Time) {
-	if l.began.IsZero() {
-		l.began = now
-	} else {
-		l.fold(share, now)
-	}
-	l.value, l.at = value, now
+// fold counts the value for the time that it has held, which has that share.
+func (l *level) fold(share float64) {
+	l.sum = l.sum*(1-share) + l.value*share
+	l.squares = l.squares*(1-share) + l.value*l.value*share
 }
 
 // fresh is the share that the time since a moment has in a level.
-func fresh(since, now time.Time) float64 {
-	return -math.Expm1(-now.Sub(since).Seconds() / levelMemory.Seconds())
+func fresh(since, now moment) float64 {
+	if over := since.since(now); now > since && over > 0 {
+		return -math.Expm1(-over.Seconds() / levelMemory.Seconds())
+	}
+	return 0
 }
 
-// fold counts the value for the time that it has held, which has that share.
-func (l *level) fold(share float64, now time.Time) {
-	if !now.After(l.at) {
-		return
-	}
-	l.sum = l.sum*(1-share) + l.value*share
-	l.squares = l.squares*(1-share) + l.value*l.value*share
-	l.weight = l.weight*(1-share) + share
-	l.at = now
+// standing is what the levels of a history have in common: since when numbers
+// were noted, when last, and how much of the past there is, faded.
+type standing struct {
+	began, at moment
+	weight    float64
 }
 
-// level returns what is known now. Looking changes nothing.
-func (l *level) level(now time.Time) Level {
-	if l.began.IsZero() {
-		return Level{}
+// swing is how a number has stood: see Level.
+type swing struct{ mean, sd float64 }
+
+// swing returns what is known at a time, without the time that it was watched
+// for.
+func (st *standing) swing(l level, now moment) swing {
+	share := fresh(st.at, now)
+	weight := st.weight*(1-share) + share
+	if weight <= 0 {
+		return swing{mean: l.value}
 	}
-	then := *l
-	then.fold(fresh(l.at, now), now)
-	if then.weight <= 0 {
-		return Level{Mean: l.value}
-	}
-	mean := then.sum / then.weight
-	return Level{Mean: mean, SD: math.Sqrt(max(then.squares/then.weight-mean*mean, 0)), Over: now.Sub(l.began)}
+	l.fold(share)
+	mean := l.sum / weight
+	return swing{mean, math.Sqrt(max(l.squares/weight-mean*mean, 0))}
 }
+
+// over is for how long numbers have been noted, 0 when that says nothing yet.
+func (st *standing) over(now moment) time.Duration {
+	if st.weight <= 0 && fresh(st.at, now) <= 0 {
+		return 0
+	}
+	return st.began.since(now)
+}
+
+// level is a swing over a time.
+func (s swing) level(over time.Duration) Level { return Level{Mean: s.mean, SD: s.sd, Over: over} }

@@ -202,7 +202,7 @@ type Owner struct {
 	Listed []*Dest
 	// cards are what Dests are made of, and names what their addresses are
 	// called.
-	cards []card
+	cards []*card
 	names *directory
 }
 

@@ -15,6 +15,9 @@ type node struct {
 	name    string
 	state   NodeState
 	streams map[string]*stream
+	// numbered are the streams in the order in which they came: flows know them
+	// by their numbers.
+	numbered []*stream
 	// holders are the owners, and order lists them by their keys. count is how
 	// many flows they have.
 	holders map[Key]*holder
@@ -56,7 +59,7 @@ func newNode(name string) *node {
 func (n *node) holder(key Key) *holder {
 	h := n.holders[key]
 	if h == nil {
-		h = &holder{key: key, seen: &wire.Owner{}}
+		h = &holder{key: key, node: n, seen: &wire.Owner{}}
 		n.holders[key] = h
 		at, _ := slices.BinarySearchFunc(n.order, key, func(h *holder, key Key) int { return cmp.Compare(h.key, key) })
 		n.order = slices.Insert(n.order, at, h)
@@ -107,7 +110,7 @@ func (n *node) remember(st *stream, o *wire.Owner) *holder {
 	key, podUID := ownerKey(st, o)
 	h := n.holder(key)
 	if h.seen != o || h.podUID != podUID {
-		h.seen, h.podUID, h.head = o, podUID, nil
+		h.seen, h.podUID, h.renamed = o, podUID, true
 	}
 	return h
 }
@@ -116,8 +119,9 @@ func (n *node) remember(st *stream, o *wire.Owner) *holder {
 func (n *node) stream(podUID string) *stream {
 	st := n.streams[podUID]
 	if st == nil {
-		st = newStream(podUID)
+		st = newStream(podUID, len(n.numbered))
 		n.streams[podUID] = st
+		n.numbered = append(n.numbered, st)
 	}
 	return st
 }
@@ -130,7 +134,7 @@ func (n *node) tidy(now time.Time, counts func(*flow) bool) {
 	for _, h := range n.order {
 		n.count -= h.tidy(now, func(f *flow) {
 			if m := f.moving; m != nil && m.lives != nil && f.current() && counts(f) {
-				f.told.stream.bury(h.key, m.lives)
+				f.stream().bury(h.key, m.lives)
 			}
 		})
 		left = left || len(h.flows) == 0

@@ -19,8 +19,8 @@ const noteStep = 1900 * time.Millisecond
 // tidy forgets what nothing is left of.
 func (s *Session) tidy(n *node) {
 	n.tidy(s.now, func(f *flow) bool {
-		c, _, _ := s.class(n, f.holder, f.at.dest())
-		return c.Eligible && f.at.protocol == snat.TCP
+		c, _, _ := s.class(n, f.holder, f.card.at.dest())
+		return c.Eligible && f.card.at.protocol == snat.TCP
 	})
 }
 
@@ -40,11 +40,12 @@ func (s *Session) note(n *node) {
 
 	var all Counts
 	for _, h := range n.order {
-		h.hist.note(h.tcp.Bounds(budget.Limit()).Estimate, h.sums.Open, h.sums.OpensPerSecond, h.sums.FailedPerSecond, now)
-		merge(&all, &h.sums)
+		sums := &h.head.Counts
+		h.hist.note(h.tcp.Bounds(budget.Limit()).Estimate, sums.Open, sums.OpensPerSecond, sums.FailedPerSecond, now)
+		merge(&all, sums)
 	}
 	s.used(n, budget)
 	estimate := n.use.tcp.Estimate
-	n.estimates.note(estimate, now)
+	n.estimates.note(estimate, momentOf(now))
 	n.hist.note(estimate, all.Open, all.OpensPerSecond, all.FailedPerSecond, now)
 }

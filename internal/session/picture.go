@@ -67,69 +67,69 @@ func isUnitName(s string) bool {
 
 // kind says what there is to know of a destination whatever happens there.
 func (s *Session) kind(n *node, h *holder, f *flow) *kind {
-	sight := SightOf(f.told.stream.collector)
+	sight := SightOf(f.stream().collector)
 	k := kind{trouble: sight.Trouble, lives: sight.Lives, silence: sight.Silence}
-	k.Class, k.endpoints, k.mixed = s.class(n, h, f.at.dest())
+	k.Class, k.endpoints, k.mixed = s.class(n, h, f.card.at.dest())
 	return s.kinds.of(k)
 }
 
-// card makes what is to be said of a flow. was is what was said before, whose
-// kind holds still unless that is nil.
-func (s *Session) card(n *node, h *holder, f *flow, was *kind, note bool) card {
-	st, now := f.told.stream, s.now
-	c := card{kind: was, at: f.at, gauges: f.gauges()}
-	if was == nil {
+// card brings up to date what is to be said of a flow. Its kind holds still
+// unless it is to be found out again.
+func (s *Session) card(n *node, h *holder, f *flow, again, note bool) {
+	c := f.edit()
+	if again || c.kind == nil {
 		c.kind = s.kind(n, h, f)
 	}
-	tcp := f.at.protocol == snat.TCP
-	if tcp && c.kind.silence {
-		c.silent = f.silence()
-	}
 	var e events
-	var r rare
-	if m := f.moving; m != nil {
-		cooling, abandoned := m.held.at(now)
-		e.cooling, e.abandoned = count32(cooling), count32(abandoned)
-		if f.current() {
-			at := st.asOf(now)
-			e.opens, e.closes, e.fails = m.opens.perSecond(at, st.counted), m.closes.perSecond(at, st.counted), m.fails.perSecond(at, st.counted)
-			if tcp && c.kind.trouble && m.trouble != nil {
-				if t := m.trouble.perSecond(at, st.counted); *t != (Trouble{}) {
-					r.trouble = t
-				}
-			}
-			if tcp && c.kind.lives {
-				r.lives = m.lives
-			}
-		}
-		e.waiting = count32(unheard(m.waiting.at(now), r.trouble, e.opens))
+	r := rare{wide: c.seldom().wide}
+	if c.events != nil {
+		e.silent = c.events.silent
+	}
+	if f.moving != nil {
+		s.moves(f, &e, &r)
 	}
 	if note {
-		f.remember(&c, &e, now)
+		f.remember(&e, s.now)
 	}
 	if hist := f.hist(); hist != nil {
-		l := hist.levels(now)
-		l.Ports = Level{}
-		r.levels, r.trend = &l, hist.trend.values
+		e.past = hist.past(s.now)
 	}
 	if s.focused(n.name, h.key) {
 		if list, ok := f.processes(); ok {
 			r.detailed, r.processes = true, s.processes(h, list)
 		}
 	}
-	if r.trouble != nil || r.lives != nil || r.levels != nil || r.detailed {
-		e.rare = &r
+	c.say(e, r)
+	if c.events.only() && e.silent != nil {
+		c.events = f.stream().silent(*e.silent)
 	}
-	if e != (events{}) {
-		c.events = &e
+}
+
+// moves says what happens towards a flow's destination.
+func (s *Session) moves(f *flow, e *events, r *rare) {
+	st, m, now, kind := f.stream(), f.moving, s.now, f.card.kind
+	tcp := f.card.at.protocol == snat.TCP
+	cooling, abandoned := m.held.at(now)
+	e.cooling, e.abandoned = count32(cooling), count32(abandoned)
+	if f.current() {
+		at := st.asOf(now)
+		e.opens, e.closes, e.fails = m.opens.perSecond(at, st.counted), m.closes.perSecond(at, st.counted), m.fails.perSecond(at, st.counted)
+		if tcp && kind.trouble && m.trouble != nil {
+			if t := m.trouble.perSecond(at, st.counted); *t != (Trouble{}) {
+				r.trouble = t
+			}
+		}
+		if tcp && kind.lives {
+			r.lives = m.lives
+		}
 	}
-	return c
+	e.waiting = count32(unheard(m.waiting.at(now), r.trouble, e.opens))
 }
 
 // remember notes how a destination stands, once it has had many flows.
-func (f *flow) remember(c *card, e *events, now time.Time) {
-	hist := f.hist()
-	if hist == nil && f.at.protocol == snat.TCP && c.open()+int(c.synSent)+int(e.cooling) >= worthRemembering {
+func (f *flow) remember(e *events, now time.Time) {
+	c, hist := f.card, f.hist()
+	if hist == nil && c.at.protocol == snat.TCP && c.open()+c.trying()+int(e.cooling) >= worthRemembering {
 		hist = &history{}
 		f.move().hist = hist
 	}

@@ -69,12 +69,11 @@ func (p *pulses) to(t target) *pulse {
 func (s *Session) gather(n *node, into *pulses) {
 	timers := s.timers()
 	for _, h := range n.order {
-		for i := range h.cards {
-			c := &h.cards[i]
+		for i, c := range h.cards {
 			if !c.kind.Eligible {
 				continue
 			}
-			if c.events == nil && len(c.kind.endpoints) == 0 {
+			if c.events.only() && len(c.kind.endpoints) == 0 {
 				p := into.to(c.at) // by far the most
 				p.load = p.load.Add(c.load(timers))
 				continue
@@ -91,7 +90,7 @@ func (p *pulses) beat(c *card, f *flow, now time.Time, t snat.Timers) {
 	one := pulse{
 		load: c.load(t), waiting: int(e.waiting), failing: e.failing(), opens: e.opens,
 	}
-	if h := f.held(); h != nil {
+	if h := f.held(); h != nil && !h.none() {
 		one.cooling = []*held{h}
 	}
 	if hist := f.hist(); hist != nil {
@@ -162,7 +161,7 @@ const recently = 30 * time.Second
 // they are remembered for as long, since a mean lags behind a load that has
 // just begun.
 func (f *flow) closing(e *events, now time.Time, t snat.Timers) float64 {
-	counted, held := f.told.stream.counted, f.held()
+	counted, held := f.stream().counted, f.held()
 	if counted < 2*time.Second {
 		return e.closes
 	}

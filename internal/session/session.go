@@ -62,6 +62,7 @@ type Session struct {
 	era     uint64
 	kinds   kinds
 	scratch pulses
+	room    room
 	focus   wish
 	source  Source
 

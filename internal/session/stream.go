@@ -34,6 +34,7 @@ const (
 // stream is one probe's side of a node: the whole node, or one pod of it.
 type stream struct {
 	podUID string
+	number int
 	hello  *wire.Hello
 	// collector is the one in use: the Hello's, or who took over from it.
 	collector string
@@ -43,9 +44,9 @@ type stream struct {
 	last      time.Time
 	counted   time.Duration
 	began     time.Time
-	start     *start
+	start     start
 	owners    map[uint32]*wire.Owner
-	rows      map[uint32]*flow
+	rows      rowTable
 	loss      wire.Loss
 	cost      wire.Cost
 	problems  []string
@@ -59,19 +60,18 @@ type stream struct {
 	// endedElsewhere those of owners that are.
 	ended          map[Key]*Lives
 	endedElsewhere Lives
-	// silences keeps one of each that was told: most are alike.
-	silences map[Silence]*Silence
+	// silences keeps one of each that was told, as cards have it: most are
+	// alike.
+	silences map[Silence]*events
 	// refused counts rows and owners beyond the bounds.
 	refused uint64
 }
 
-func newStream(podUID string) *stream {
-	st := &stream{
-		podUID: podUID, owners: make(map[uint32]*wire.Owner), rows: make(map[uint32]*flow),
-		ended: make(map[Key]*Lives), silences: make(map[Silence]*Silence),
+func newStream(podUID string, number int) *stream {
+	return &stream{
+		podUID: podUID, number: number, start: startOf(number, 0), owners: make(map[uint32]*wire.Owner), rows: newRowTable(),
+		ended: make(map[Key]*Lives), silences: make(map[Silence]*events),
 	}
-	st.start = &start{stream: st}
-	return st
 }
 
 // interval is the time between ticks.
@@ -146,10 +146,10 @@ func (st *stream) apply(n *node, t *wire.Tick, now time.Time, k known) {
 		st.row(n, &t.Rows[i], over, now, k)
 	}
 	for _, id := range t.GoneRows {
-		if f := st.rows[id]; f != nil {
+		if f := st.rows.get(id); f != nil {
 			f.detach(st, id)
 			f.wake()
-			delete(st.rows, id)
+			st.rows.drop(id)
 		}
 	}
 	for _, id := range t.GoneOwners {
@@ -180,29 +180,29 @@ func cleanOwner(o wire.Owner) wire.Owner {
 // row takes what a tick says of a destination. over is the time that the
 // tick's events are spread over; 0 for a full tick, which counts none.
 func (st *stream) row(n *node, r *wire.Row, over time.Duration, now time.Time, k known) {
-	f := st.rows[r.ID]
+	f := st.rows.get(r.ID)
 	if f == nil {
 		o := st.owners[r.Owner]
-		if o == nil || !r.IP.IsValid() || len(st.rows) >= maxStreamRows || n.count >= maxNodeFlows {
+		if o == nil || !r.IP.IsValid() || st.rows.count >= maxStreamRows || n.count >= maxNodeFlows {
 			st.refused++
 			return
 		}
 		f = n.flow(n.remember(st, o), targetOf(snat.Dest{Protocol: snat.Protocol(r.Protocol), IP: address(r.IP), Port: r.Port}))
 		f.attach(st, r.ID)
-		st.rows[r.ID] = f
+		st.rows.put(r.ID, f)
 	}
 	f.wake()
 	f.take(st, r)
 	if over > 0 {
 		f.count(r, over, now)
 	}
-	switch f.at.protocol {
+	switch f.card.at.protocol {
 	case snat.TCP:
 		f.ended(r, over, k.age(f.holder, now), now, k.timers)
 		f.attempts(now)
 	case snat.UDP:
 		if left := k.timers.UDP - udpForgotten; over > 0 && r.Closes > 0 && left > 0 {
-			f.hold().fin.add(r.Closes, now.Add(left))
+			f.move().held.fin.add(r.Closes, now.Add(left))
 		}
 	}
 }
@@ -214,7 +214,7 @@ const udpForgotten = 30 * time.Second
 
 // silenceOf reads a row's buckets; nil when it has none. A bucket beyond the
 // last holds what is longer still.
-func (st *stream) silenceOf(list []uint32) *Silence {
+func (st *stream) silenceOf(list []uint32) *events {
 	if len(list) == 0 {
 		return nil
 	}
@@ -228,14 +228,17 @@ func (st *stream) silenceOf(list []uint32) *Silence {
 // maxSilences bounds what is kept of what was told.
 const maxSilences = 4096
 
-// silent is the one Silence of those that say the same.
-func (st *stream) silent(s Silence) *Silence {
+// silent is the one of those that say the same; nil is that none is silent.
+func (st *stream) silent(s Silence) *events {
+	if s == (Silence{}) {
+		return nil
+	}
 	one := st.silences[s]
 	if one == nil {
 		if len(st.silences) >= maxSilences {
 			clear(st.silences)
 		}
-		one = &s
+		one = &events{silent: &s}
 		st.silences[s] = one
 	}
 	return one
@@ -257,19 +260,19 @@ func micros(nanos int64) uint32 {
 
 // reset forgets what the stream said before: a probe starts anew.
 func (st *stream) reset(n *node, now time.Time) {
-	for id, f := range st.rows {
+	for id, f := range st.rows.all() {
 		f.detach(st, id)
 		f.wake()
 	}
 	n.restart()
-	clear(st.rows)
+	st.rows = newRowTable()
 	clear(st.owners)
 	clear(st.ended)
 	st.endedElsewhere = Lives{}
 	st.conntrack, st.sources, st.counted, st.refused, st.cpu = nil, nil, 0, 0, rate{}
 	st.table = tableRates{}
 	st.began = now
-	st.start = &start{stream: st, epoch: st.start.epoch + 1}
+	st.start = startOf(st.number, st.start.epoch()+1)
 }
 
 // address is an IP as a page may show it: a zone is free text.
