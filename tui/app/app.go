@@ -293,29 +293,19 @@ func (m *Model) Init() tea.Cmd {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	m.layout()
-	if m.isTurned() {
-		cmd = join(cmd, m.turn.Work())
+	for _, w := range m.atWork() {
+		cmd = page.Join(cmd, w.Work())
 	}
-	cmd = join(cmd, m.doctor.Work(m.pic.Snap, m.patient()))
+	cmd = page.Join(cmd, m.doctor.Work(m.pic.Snap, m.patient()))
 	m.plain.hear(m, msg)
-	return m, join(cmd, m.watch())
-}
-
-// join is tea.Batch of two, without a batch where one is nil.
-func join(a, b tea.Cmd) tea.Cmd {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	default:
-		return tea.Batch(a, b)
-	}
+	return m, page.Join(cmd, m.watch())
 }
 
 func (m *Model) take(msg tea.Msg) tea.Cmd {
-	if cmd, ok := m.turn.Worked(msg); ok {
-		return cmd
+	for _, w := range []page.Worker{m.turn, m.dests, m.peekDests} {
+		if cmd, ok := w.Worked(msg); ok {
+			return cmd
+		}
 	}
 	if node, cmd, ok := m.doctor.Told(msg); ok {
 		m.diagnosed(node)

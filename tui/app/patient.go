@@ -1,6 +1,23 @@
 package app
 
-import "github.com/snattop/snattop/internal/session"
+import (
+	"github.com/snattop/snattop/internal/session"
+	"github.com/snattop/snattop/tui/page"
+)
+
+// atWork are the pages on the screen that have work beside the keys.
+func (m *Model) atWork() []page.Worker {
+	switch {
+	case m.isTurned():
+		return []page.Worker{m.turn}
+	case m.step == stepDests:
+		return []page.Worker{m.dests}
+	case m.step == stepPods && m.panes().on:
+		return []page.Worker{m.peekDests}
+	default:
+		return nil
+	}
+}
 
 // patient is the node whose causes are on the screen; nil when those of none
 // are.

@@ -60,6 +60,7 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 		Terms:   filter.Terms{Fields: filter.All(), States: states()},
 		Match:   func(d *session.Dest, f *filter.Filter) bool { return f.Dest(p.node, p.owner, d, stateOf(d)) },
 		Sort:    "counts",
+		Spread:  true,
 		Keys:    km,
 	}, th)
 	p.procs = table.New(table.Options[session.Process, processID]{
@@ -117,6 +118,18 @@ func (p *Page) SetPicture(pic page.Picture) {
 	if !same {
 		p.refresh()
 	}
+}
+
+// Work returns what the table is to do beside the keys while the page is seen.
+func (p *Page) Work() tea.Cmd { return p.dests.Work() }
+
+// Worked takes what Work has come to.
+func (p *Page) Worked(msg tea.Msg) (cmd tea.Cmd, ok bool) {
+	if !p.dests.Worked(msg) {
+		return nil, false
+	}
+	p.followDest()
+	return nil, true
 }
 
 // refresh takes the owner's destinations out of the picture.

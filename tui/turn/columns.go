@@ -1,7 +1,6 @@
 package turn
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/snattop/snattop/internal/sanitize"
@@ -27,42 +26,42 @@ func (p *Page) columns() []column {
 				}
 				return p.theme.Text
 			},
-			Compare: func(a, b *rollup.Row) int {
-				return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Key, b.Key))
+			Word: func(dst []byte, r *rollup.Row) []byte {
+				return append(append(append(dst, r.Name...), 0), r.Key...) // of one name, by the key
 			},
 		},
 		{
 			ID: "note", Title: noteTitle(by), Min: 12, Soft: 20, Max: 60, Priority: 3, Middle: true,
-			Text:    func(r *rollup.Row) string { return orDash(sanitize.Text(r.Note)) },
-			Look:    func(*rollup.Row) theme.Style { return p.theme.Dim },
-			Compare: func(a, b *rollup.Row) int { return strings.Compare(a.Note, b.Note) },
-			Absent:  func() bool { return by == rollup.Namespace },
+			Text:   func(r *rollup.Row) string { return orDash(sanitize.Text(r.Note)) },
+			Look:   func(*rollup.Row) theme.Style { return p.theme.Dim },
+			Word:   func(dst []byte, r *rollup.Row) []byte { return append(dst, r.Note...) },
+			Absent: func() bool { return by == rollup.Namespace },
 		},
 		p.tally("nodes", "NODES", 4, func(r *rollup.Row) int { return r.Nodes }, func() bool { return p.subject.Scope.Node != "" || by == rollup.Node || by == rollup.Pod || by.Detail() }),
 		p.tally("pods", "PODS", 4, func(r *rollup.Row) int { return r.Owners }, func() bool { return p.subject.Scope.Owner != "" || by == rollup.Pod || by.Detail() }),
 		{
 			ID: "ports", Title: "PORTS", Min: 6, Max: 9, Right: true, Descending: true,
-			Text:    p.ports,
-			Look:    func(r *rollup.Row) theme.Style { return page.Counter(p.theme, float64(r.Ports.Estimate)) },
-			Compare: byPorts(func(r *rollup.Row) int { return r.Ports.Estimate }),
+			Text:   p.ports,
+			Look:   func(r *rollup.Row) theme.Style { return page.Counter(p.theme, float64(r.Ports.Estimate)) },
+			Number: byPorts(func(r *rollup.Row) int { return r.Ports.Estimate }),
 		},
 		{
 			ID: "min", Title: "MIN", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
-			Text:    func(r *rollup.Row) string { return bound("≥", r.Ports.Min) },
-			Look:    func(*rollup.Row) theme.Style { return p.theme.Dim },
-			Compare: byPorts(func(r *rollup.Row) int { return r.Ports.Min }),
+			Text:   func(r *rollup.Row) string { return bound("≥", r.Ports.Min) },
+			Look:   func(*rollup.Row) theme.Style { return p.theme.Dim },
+			Number: byPorts(func(r *rollup.Row) int { return r.Ports.Min }),
 		},
 		{
 			ID: "max", Title: "MAX", Min: 6, Max: 9, Right: true, Descending: true, Priority: 8,
-			Text:    p.most,
-			Look:    func(*rollup.Row) theme.Style { return p.theme.Dim },
-			Compare: byPorts(func(r *rollup.Row) int { return r.Ports.Max }),
+			Text:   p.most,
+			Look:   func(*rollup.Row) theme.Style { return p.theme.Dim },
+			Number: byPorts(func(r *rollup.Row) int { return r.Ports.Max }),
 		},
 		{
 			ID: "used", Title: "MOST OF", Min: 5, Soft: 26, Max: 40, Priority: 2, Middle: true,
-			Text:    func(r *rollup.Row) string { return p.fullest(r) },
-			Look:    func(r *rollup.Row) theme.Style { return p.pressed(r) },
-			Compare: func(a, b *rollup.Row) int { return cmp.Compare(a.Fullest.Pressure(), b.Fullest.Pressure()) },
+			Text:   func(r *rollup.Row) string { return p.fullest(r) },
+			Look:   func(r *rollup.Row) theme.Style { return p.pressed(r) },
+			Number: func(r *rollup.Row) float64 { return r.Fullest.Pressure() },
 			// First the fullest.
 			Descending: true,
 		},
@@ -177,8 +176,8 @@ func (p *Page) counter(id, title string, width, priority int, how look, value fu
 				return format.Count(value(r))
 			}
 		},
-		Look:    func(r *rollup.Row) theme.Style { return how(p.theme, float64(value(r))) },
-		Compare: func(a, b *rollup.Row) int { return cmp.Compare(value(a), value(b)) },
+		Look:   func(r *rollup.Row) theme.Style { return how(p.theme, float64(value(r))) },
+		Number: func(r *rollup.Row) float64 { return float64(value(r)) },
 	}
 }
 
@@ -201,7 +200,7 @@ func (p *Page) rate(id, title string, priority int, how look, value func(*rollup
 			}
 			return how(p.theme, value(r))
 		},
-		Compare: func(a, b *rollup.Row) int { return cmp.Compare(value(a), value(b)) },
+		Number: value,
 	}
 }
 
@@ -209,23 +208,21 @@ func (p *Page) rate(id, title string, priority int, how look, value func(*rollup
 func (p *Page) tally(id, title string, priority int, value func(*rollup.Row) int, absent func() bool) column {
 	return column{
 		ID: id, Title: title, Min: len(title), Max: 9, Right: true, Descending: true, Priority: priority,
-		Text:    func(r *rollup.Row) string { return format.Count(value(r)) },
-		Look:    func(*rollup.Row) theme.Style { return p.theme.Dim },
-		Compare: func(a, b *rollup.Row) int { return cmp.Compare(value(a), value(b)) },
-		Absent:  absent,
+		Text:   func(r *rollup.Row) string { return format.Count(value(r)) },
+		Look:   func(*rollup.Row) theme.Style { return p.theme.Dim },
+		Number: func(r *rollup.Row) float64 { return float64(value(r)) },
+		Absent: absent,
 	}
 }
 
-// byPorts orders rows by ports, then by flows; what has no place on the side
-// comes below zero.
-func byPorts(value func(*rollup.Row) int) func(a, b *rollup.Row) int {
-	known := func(r *rollup.Row) int {
+// byPorts orders rows by ports; what has no place on the side comes below zero.
+func byPorts(value func(*rollup.Row) int) func(*rollup.Row) float64 {
+	return func(r *rollup.Row) float64 {
 		if r.Missing != rollup.Placed {
-			return -int(r.Missing)
+			return -float64(r.Missing)
 		}
-		return value(r)
+		return float64(value(r))
 	}
-	return func(a, b *rollup.Row) int { return cmp.Compare(known(a), known(b)) }
 }
 
 func bound(mark string, n int) string {

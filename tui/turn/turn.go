@@ -68,6 +68,7 @@ func (p *Page) Open(s Subject, row string) {
 		Columns: p.columns(),
 		Key:     func(r *rollup.Row) string { return r.Key },
 		Sort:    "ports",
+		Spread:  true,
 		Keys:    p.keys,
 	}, p.theme)
 	p.table.Choose(p.choices)
@@ -144,10 +145,13 @@ type (
 // crowd is counted less often, and never takes more than a fifth of a core.
 const restFor = 4
 
-// Work returns a command that adds up the picture beside the UI, when there is
-// a new one and it is too large to be added up between two frames; else nil. It
-// is asked for while the page is seen.
-func (p *Page) Work() tea.Cmd {
+// Work returns what is to be done beside the keys while the page is seen: the
+// table's work, and adding up the picture.
+func (p *Page) Work() tea.Cmd { return page.Join(p.addUp(), p.table.Work()) }
+
+// addUp returns a command that adds up the picture beside the UI, when there is
+// a new one and it is too large to be added up between two frames; else nil.
+func (p *Page) addUp() tea.Cmd {
 	if p.work.busy || p.summed == p.pic.Snap || !p.crowded() {
 		return nil
 	}
@@ -175,7 +179,7 @@ func (p *Page) Worked(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		}
 		return nil, true
 	default:
-		return nil, false
+		return nil, p.table.Worked(msg)
 	}
 }
 

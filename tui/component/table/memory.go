@@ -7,8 +7,8 @@ type slot[R any, K comparable] struct {
 	row R
 	// rank is the row's in the present order, small ones first; see sorter.
 	rank uint64
-	// seen is the generation of the rows that it was last among; 0 is a slot that
-	// is free.
+	// seen is the generation of the rows that it was last taken in with; 0 is a
+	// slot that is free.
 	seen uint32
 	// at is the row's place among those that were given, which breaks ties.
 	at int32
@@ -25,12 +25,15 @@ type memory[R any, K comparable] struct {
 	byKey map[K]int32
 	free  []int32
 
-	generation uint32
-	// given is the slots of the rows in the order in which they were given, last
-	// what it was before.
-	given, last []int32
-	// gone are slots whose rows are no longer given.
-	gone []int32
+	// generation is that of the rows that are shown, newest that of those that are
+	// being taken in, or were when others came.
+	generation, newest uint32
+	// given is the slots of the rows in the order in which they were given, coming
+	// those of the rows that are being taken in.
+	given, coming []int32
+	// added are slots of rows that have been taken in and are not among those
+	// given, gone those of rows that are no longer given.
+	added, gone []int32
 	// ghosts counts those of them that are on the screen.
 	ghosts int
 }
@@ -38,64 +41,19 @@ type memory[R any, K comparable] struct {
 func (m *memory[R, K]) begin() {
 	clear(m.slots) // nothing that is gone is held
 	*m = memory[R, K]{
-		slots: m.slots[:0], free: m.free[:0], given: m.given[:0], last: m.last[:0], gone: m.gone[:0],
-		byKey: make(map[K]int32), generation: 1,
+		slots: m.slots[:0], free: m.free[:0], given: m.given[:0], coming: m.coming[:0], added: m.added[:0], gone: m.gone[:0],
+		byKey: make(map[K]int32), generation: 1, newest: 1,
 	}
 }
 
-// lives reports whether a slot's row is among those given last.
-func (m *memory[R, K]) lives(slot int32) bool { return m.slots[slot].seen == m.generation }
-
-// remember takes rows in.
-func (t *Table[R, K]) remember(rows []R) {
-	m := &t.memory
-	m.given, m.last = m.last[:0], m.given
-	before := m.generation
-	m.generation++
-	f := finder[R, K]{memory: m, before: before}
-	number := t.number()
-	met := 0
-	for i := 0; i < len(rows); i += handful {
-		some := rows[i:min(i+handful, len(rows))]
-		f.fetch(len(some))
-		for j, r := range some {
-			f.keys[j] = t.opts.Key(r)
-			if number != nil {
-				f.ranks[j] = number(r)
-			}
-		}
-		for j, r := range some {
-			at, ok := f.find(f.keys[j])
-			if !ok {
-				at = t.slot(f.keys[j])
-			}
-			s := &m.slots[at]
-			if s.seen == before {
-				met++
-			}
-			s.row, s.seen, s.at = r, m.generation, int32(i+j)
-			if number != nil {
-				s.rank = f.ranks[j]
-			}
-			m.given = append(m.given, at)
-		}
-	}
-	if met < len(m.last) {
-		for _, s := range m.last {
-			if m.slots[s].seen == before {
-				m.gone = append(m.gone, s)
-			}
-		}
-	}
-	t.sift(false)
-	t.rate()
-}
+// lives reports whether a slot's row is among those given last, or those that
+// are being taken in.
+func (m *memory[R, K]) lives(slot int32) bool { return m.slots[slot].seen >= m.generation }
 
 // finder finds the slots of rows that come about in the order in which they
 // came before: where the one before them was, but for a few that have moved.
 type finder[R any, K comparable] struct {
 	*memory[R, K]
-	before uint32
 	// next is where the next row stood before, if none has moved; or else it
 	// stood behind the last one that had.
 	next, or int
@@ -116,30 +74,30 @@ const ahead = 2
 
 // fetch looks at the slots in which the next rows are likely to be.
 func (f *finder[R, K]) fetch(n int) {
-	for _, s := range f.last[min(f.next, len(f.last)):min(f.next+n, len(f.last))] {
+	for _, s := range f.given[min(f.next, len(f.given)):min(f.next+n, len(f.given))] {
 		f.fetched += f.slots[s].seen
 	}
 }
 
 func (f *finder[R, K]) find(k K) (at int32, ok bool) {
-	for i := f.next; i < min(f.next+ahead, len(f.last)); i++ {
-		if s := f.last[i]; f.slots[s].key == k && f.slots[s].seen == f.before {
+	for i := f.next; i < min(f.next+ahead, len(f.given)); i++ {
+		if s := f.given[i]; f.slots[s].key == k && f.slots[s].seen != f.newest {
 			f.next = i + 1
 			return s, true
 		}
 	}
-	if f.or < len(f.last) && f.or != f.next {
-		if s := f.last[f.or]; f.slots[s].key == k && f.slots[s].seen == f.before {
+	if f.or < len(f.given) && f.or != f.next {
+		if s := f.given[f.or]; f.slots[s].key == k && f.slots[s].seen != f.newest {
 			f.or++
 			f.next = f.or
 			return s, true
 		}
 	}
 	at, ok = f.byKey[k]
-	if !ok || f.lives(at) {
+	if !ok || f.slots[at].seen == f.newest {
 		return 0, false // new, or one more of the same key
 	}
-	if f.slots[at].seen == f.before {
+	if f.slots[at].seen == f.generation {
 		f.or = int(f.slots[at].at) + 1
 	}
 	return at, true
@@ -155,11 +113,13 @@ func (t *Table[R, K]) slot(k K) int32 {
 		at = int32(len(m.slots)) //nolint:gosec // no picture holds two thousand million rows
 		m.slots = append(m.slots, slot[R, K]{})
 	}
-	m.slots[at] = slot[R, K]{key: k}
+	m.slots[at] = slot[R, K]{key: k, rank: last}
+	m.added = append(m.added, at)
 	if _, known := m.byKey[k]; !known {
 		m.byKey[k] = at
 	}
 	t.sieve.forget(at)
+	t.beside.born(at)
 	return at
 }
 

@@ -32,8 +32,20 @@ func (t *Table[R, K]) less(a, b int32) bool {
 	return x.at < y.at
 }
 
-// number returns what ranks a row by a number; nil where the order is another.
-func (t *Table[R, K]) number() func(R) uint64 {
+// last is the rank of a row that has none yet.
+const last = math.MaxUint64
+
+// word returns what writes the text that rows are ordered by; nil where the
+// order is another.
+func (t *Table[R, K]) word() func(dst []byte, row R) []byte {
+	if t.sortBy < 0 {
+		return nil
+	}
+	return t.opts.Columns[t.sortBy].Word
+}
+
+// numbered returns what ranks a row by a number; nil where the order is another.
+func (t *Table[R, K]) numbered() func(R) uint64 {
 	if t.sortBy < 0 || t.opts.Columns[t.sortBy].Number == nil {
 		return nil
 	}
@@ -45,10 +57,11 @@ func (t *Table[R, K]) number() func(R) uint64 {
 }
 
 // rate ranks the rows that were given as far as that costs one look at each.
-// Numbers have been looked at when the rows were taken in.
-func (t *Table[R, K]) rate() {
-	t.stale = false
+// Numbers have been looked at when the rows were taken in, and texts compared:
+// same means that they are those that were ordered.
+func (t *Table[R, K]) rate(same bool) {
 	if t.sortBy < 0 {
+		t.stale = false
 		for i, s := range t.given {
 			t.slots[s].rank = uint64(i)
 			if t.reversed {
@@ -59,8 +72,9 @@ func (t *Table[R, K]) rate() {
 	}
 	switch c := &t.opts.Columns[t.sortBy]; {
 	case c.Number != nil:
+		t.stale = false
 	case c.Word != nil:
-		t.stale = !t.words.same(t.given, func(dst []byte, s int32) []byte { return c.Word(dst, t.slots[s].row) })
+		t.stale = t.stale || !same
 	default:
 		t.stale = true
 	}
@@ -82,7 +96,10 @@ func ascending(f float64) uint64 {
 // are gone.
 func (t *Table[R, K]) arrange() {
 	t.bury()
-	if t.stale {
+	switch {
+	case t.stale && t.spreads():
+		t.lacking = true // until it is there they stand by what they stood by
+	case t.stale:
 		t.rankAll()
 	}
 	pairs := t.pairs[0][:0]
@@ -98,45 +115,16 @@ func (t *Table[R, K]) arrange() {
 	for _, p := range pairs {
 		t.order = append(t.order, p.slot)
 	}
-	t.restless, t.settled, t.dirty = false, t.now, true
+	t.restless, t.settled, t.dirty = t.lacking, t.now, true
 	t.widths.forget()
 	t.measure()
 }
 
 // rankAll ranks rows by texts or by comparing them.
 func (t *Table[R, K]) rankAll() {
-	t.stale = false
-	c := &t.opts.Columns[t.sortBy]
-	descending := c.Descending != t.reversed
-	pairs := t.pairs[0][:0]
-	for _, s := range t.given {
-		pairs = append(pairs, pair{0, s})
-	}
-	t.pairs[0] = pairs
-	t.pairs[1] = slices.Grow(t.pairs[1][:0], len(pairs))[:len(pairs)]
-	if c.Word != nil {
-		t.words.sort(pairs, t.pairs[1])
-	} else {
-		slices.SortStableFunc(pairs, func(a, b pair) int { return c.Compare(t.slots[a.slot].row, t.slots[b.slot].row) })
-	}
-	rank := uint64(0)
-	for i, p := range pairs {
-		if i > 0 {
-			var differ bool
-			if c.Word != nil {
-				differ = !t.words.equal(pairs[i-1].slot, p.slot)
-			} else {
-				differ = c.Compare(t.slots[pairs[i-1].slot].row, t.slots[p.slot].row) != 0
-			}
-			if differ {
-				rank++
-			}
-		}
-		t.slots[p.slot].rank = rank
-		if descending {
-			t.slots[p.slot].rank = ^rank
-		}
-	}
+	r := t.ranking()
+	r.run(&t.opts.Columns[t.sortBy])
+	t.rank(r)
 }
 
 // sortOn orders by a column. Without one, reversing turns the rows' own
@@ -153,18 +141,25 @@ func (t *Table[R, K]) sortOn(column int, reversed bool) {
 		return
 	}
 	t.sortBy, t.reversed = column, reversed
+	t.beside.reset()
 	t.words.forget()
-	if number := t.number(); number != nil {
+	if number := t.numbered(); number != nil {
 		for _, s := range t.given {
 			t.slots[s].rank = number(t.slots[s].row)
 		}
 	}
-	t.rate()
+	t.rate(false)
+	t.again()
 	t.settleOn()
 }
 
 // settleOn arranges rows in an order that the operator has asked for.
 func (t *Table[R, K]) settleOn() {
+	if t.later() {
+		t.asked = true
+		return
+	}
+	t.asked = false
 	t.arrange()
 	if t.cursor == 0 {
 		t.moveTo(0)

@@ -49,6 +49,9 @@ func (t *Table[R, K]) Settling() bool { return t.restless }
 // Settle puts every row in its place at once, for what the operator asked for.
 // The cursor stays on its row, and that row on its line of the screen.
 func (t *Table[R, K]) Settle() {
+	if t.later() {
+		return
+	}
 	t.arrange()
 	t.follow(t.cursor)
 }

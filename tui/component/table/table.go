@@ -9,7 +9,8 @@
 //
 // A row is known by its key from one SetRows to the next, and what has been
 // worked out about it is kept: no work but the look at each row grows with
-// their number, and nothing that is allocated does.
+// their number, and nothing that is allocated does. A table that may have very
+// many rows spreads that work over frames; see Options.Spread.
 package table
 
 import (
@@ -76,7 +77,11 @@ type Options[R any, K comparable] struct {
 	Match func(row R, f *filter.Filter) bool
 	// Sort is the ID of the column that orders the rows at first.
 	Sort string
-	Keys *keys.Map
+	// Spread spreads what costs a look at each of many rows over frames, and ranks
+	// texts beside the UI: whoever has the table asks it for Work. The Word and
+	// Compare of its columns look at nothing but rows, which do not change.
+	Spread bool
+	Keys   *keys.Map
 }
 
 // Table is the model. The zero value is of no use; see New.
@@ -88,6 +93,8 @@ type Table[R any, K comparable] struct {
 	pace
 	sorter
 	sieve
+	beside[R]
+	intake intake[R, K]
 
 	// order is the slots on the screen and beyond it, ghosts among them.
 	order    []int32
@@ -119,6 +126,7 @@ type Table[R any, K comparable] struct {
 // New returns a table without rows.
 func New[R any, K comparable](opts Options[R, K], th *theme.Theme) *Table[R, K] {
 	t := &Table[R, K]{opts: opts, theme: th, sortBy: -1, focused: true, dirty: true, home: true}
+	t.slice = sliced
 	t.memory.begin()
 	if opts.Keys == nil {
 		t.opts.Keys = keys.Default()
@@ -150,8 +158,19 @@ func (t *Table[R, K]) SetFocused(on bool) { t.focused = on }
 func (t *Table[R, K]) SetEmpty(text string) { t.empty = text }
 
 // SetRows replaces the rows, which stay the caller's. Cells are current from
-// here on; the order is when it may settle.
+// here on; the order is when it may settle. Of many rows in a table that spreads
+// its work they are when Work has come to its end, and until then the slice of
+// rows must not change.
 func (t *Table[R, K]) SetRows(rows []R) {
+	switch {
+	case !t.spreads() || len(rows) <= t.slice:
+	case t.intake.on:
+		t.intake.then, t.intake.waiting = rows, true
+		return
+	default:
+		t.begin(rows)
+		return
+	}
 	t.remember(rows)
 	t.dirty = true
 	t.restless = t.unsettled()
@@ -235,6 +254,8 @@ func (t *Table[R, K]) Reset() {
 	t.cursor, t.cursorKey, t.offset, t.chosen, t.home = 0, none, 0, false, true
 	t.setFilter("", t.opts.Terms)
 	t.memory.begin()
+	t.intake = intake[R, K]{}
+	t.beside.reset()
 	t.order, t.restless, t.ghosts = t.order[:0], false, 0
 	t.widths, t.dirty = widths{}, true
 }

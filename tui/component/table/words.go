@@ -22,17 +22,9 @@ func (w *words) of(slot int32) []byte { return w.text[w.from[slot]:w.to[slot]] }
 
 func (w *words) equal(a, b int32) bool { return bytes.Equal(w.of(a), w.of(b)) }
 
-// same takes the texts of slots in and reports whether they are those that it
-// has already.
-func (w *words) same(slots []int32, text func(dst []byte, slot int32) []byte) bool {
-	for _, s := range slots {
-		w.scratch = text(w.scratch[:0], s)
-		if int(s) >= len(w.from) || !bytes.Equal(w.scratch, w.of(s)) {
-			w.take(slots, text)
-			return false
-		}
-	}
-	return true
+// holds reports whether a text is the one of a slot.
+func (w *words) holds(slot int32, text []byte) bool {
+	return int(slot) < len(w.from) && bytes.Equal(text, w.of(slot))
 }
 
 // take reads all texts anew.
