@@ -22,13 +22,16 @@ type pictureFlags struct {
 	width, height int
 }
 
+// The themes by their names.
+const themeDark, themeLight, themeSixteen = "dark", "light", "16"
+
 // The least that a page is drawn in; the most is what a picture can hold.
 const minPageWidth, minPageHeight = 60, 15
 
 func (p *pictureFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&p.size, "size", "120x40", "columns and rows of the screen that -o png and svg draw")
 	fs.StringVar(&p.page, "page", "", "page that -o png and svg draw: nodes, pods, connections or cause (default: nodes, or what --node and --pod name)")
-	fs.StringVar(&p.theme, "theme", "dark", "dark or light: the background of -o png and svg")
+	fs.StringVar(&p.theme, "theme", themeDark, "dark, light or 16: the colours of -o png and svg; 16 are those of a terminal that has no more, on dark")
 }
 
 // check reads the flags.
@@ -45,8 +48,8 @@ func (p *pictureFlags) check() error {
 		return usage("--size %s: use %dx%d to %dx%d", p.size, minPageWidth, minPageHeight, picture.MaxWidth, picture.MaxHeight)
 	case p.page != "" && !slices.Contains(pages, p.page):
 		return usage("--page %q: use %s", p.page, strings.Join(pages, ", "))
-	case p.theme != "dark" && p.theme != "light":
-		return usage("--theme %q: use dark or light", p.theme)
+	case !slices.Contains([]string{themeDark, themeLight, themeSixteen}, p.theme):
+		return usage("--theme %q: use %s, %s or %s", p.theme, themeDark, themeLight, themeSixteen)
 	}
 	return nil
 }
@@ -60,7 +63,10 @@ func stillPages() []string {
 func (o *options) pictureWriter(f reportFlags) func(*session.Snapshot, *report.Report) error {
 	return func(pic *session.Snapshot, _ *report.Report) error {
 		filter := o.filter()
-		still := app.Still{Width: f.picture.width, Height: f.picture.height, Light: f.picture.theme == "light", Page: f.picture.page, Node: filter.Node}
+		still := app.Still{Width: f.picture.width, Height: f.picture.height, Light: f.picture.theme == themeLight, Page: f.picture.page, Node: filter.Node}
+		if f.picture.theme == themeSixteen {
+			still.Colours = theme.Sixteen
+		}
 		if filter.Pod != "" {
 			still.Pod = filter.Pod
 			if filter.Namespace != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -77,6 +78,42 @@ func TestReportAsSVG(t *testing.T) {
 	}
 }
 
+// hues are the colours that an SVG is drawn in.
+func hues(doc string) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range regexp.MustCompile(`(?:fill="|fill:)(#[0-9a-f]{3,6})`).FindAllStringSubmatch(doc, -1) {
+		out[c[1]] = true
+	}
+	return out
+}
+
+// In sixteen colours there is none that the theme of many has, but for the paper
+// and the ink.
+func TestReportInSixteenColours(t *testing.T) {
+	noCluster(t)
+	draw := func(name string) string {
+		got := world{}.run(t, "report", "-o", "svg", "--source", recorded(t, 128), "--snat-ports", "128", "--theme", name)
+		if got.code != cli.ExitProblem || got.err != "" {
+			t.Fatalf("%s: %d: %q", name, got.code, got.err)
+		}
+		return got.out
+	}
+	dark, sixteen := draw("dark"), draw("16")
+	words := func(doc string) string { return strings.Join(strings.Fields(textOf(t, doc)), "") }
+	if words(dark) != words(sixteen) {
+		t.Error("the words differ")
+	}
+	of, shared := hues(dark), 0
+	for hue := range hues(sixteen) {
+		if of[hue] {
+			shared++
+		}
+	}
+	if n := len(hues(sixteen)); n < 4 || shared > 2 {
+		t.Errorf("there are %d colours, and %d of them are of the theme of many: %v", n, shared, hues(sixteen))
+	}
+}
+
 // textOf is the text of an SVG, which has to be well-formed.
 func textOf(t *testing.T, doc string) string {
 	t.Helper()
@@ -103,7 +140,7 @@ func TestPicturesRefused(t *testing.T) {
 		"-o png --size 9999x24":  {"--size", "400x150"},
 		"-o svg --size large":    {"--size", "120x40"},
 		"-o svg --size 80x":      {"--size"},
-		"-o png --theme sepia":   {"--theme", "dark or light"},
+		"-o png --theme sepia":   {"--theme", "dark, light or 16"},
 		"-o png --page proof":    {"--page", "nodes, pods, connections, cause"},
 		"-o pdf":                 {"pdf", "markdown", "png"},
 		"-o png --page elephant": {"elephant"},
