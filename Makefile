@@ -163,7 +163,7 @@ bench: ## measure beside our peers (root; live numbers want e2e-up)
 	for work in Snapshot SnapshotMet SnapshotSpread Tick Overhead Churn Twin Bytes Capture; do bench "^Benchmark$$work\$$" -benchtime 1x; done; \
 	for work in Held KeyToFrame ScreenBytes; do bench "^Benchmark$$work\$$" -benchtime 1x; done; \
 	go test -run '^$$' -bench . -benchtime 1s ./probe ./probe/wire || code=1; \
-	go test -run '^$$' -bench Seek -benchtime 1x ./internal/session/recording || code=1; \
+	go test -run '^$$' -bench Seek -benchtime 1x ./internal/session/recording | go run ./e2e/bench/cmd/seek "$$SNATTOP_BENCH_RESULTS" || code=1; \
 	go run ./e2e/bench/cmd/table "$$SNATTOP_BENCH_RESULTS" || code=1; \
 	exit $$code
 
