@@ -184,10 +184,22 @@ func (p *Page) State() string {
 	}
 	p.compare()
 	s := "baseline " + format.Clock(p.baseline.Snap.Time) + " · " + format.Age(p.since()) + " ago"
+	if p.roomy() {
+		s = "means of ~30 s · " + s
+	}
 	if until, early := p.early(); early {
 		s += " · early until " + format.Clock(until)
 	}
 	return s + page.Window(p.table)
+}
+
+// roomy means that there is room in the line of the state to say what the
+// numbers are; else the sentence does, where it can. What grows is more than its
+// mean, and who comes from another page has seen that.
+func (p *Page) roomy() bool {
+	const room, roomEarly = 100, 130 // until when it is early stands there, too
+	_, early := p.early()
+	return p.width >= roomEarly || p.width >= room && !early
 }
 
 // early is until when ports that were cooling at the baseline may still be

@@ -70,6 +70,9 @@ func (p *Page) Sentence(width int) string {
 			parts = append(parts, " Check: "+about(caution)+".")
 		}
 	}
+	if !p.roomy() {
+		parts = append(parts, " Numbers are means of about half a minute.")
+	}
 	return format.Fit(width, parts...)
 }
 
