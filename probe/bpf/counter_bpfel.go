@@ -126,7 +126,6 @@ const (
 	countProgCheck        = "check"
 	countProgHolding      = "holding"
 	countProgListening    = "listening"
-	countProgOnDestroy    = "on_destroy"
 	countProgOnResetIn    = "on_reset_in"
 	countProgOnResetOut   = "on_reset_out"
 	countProgOnRetransmit = "on_retransmit"
@@ -199,7 +198,6 @@ type countProgramSpecs struct {
 	Check        *ebpf.ProgramSpec `ebpf:"check"`
 	Holding      *ebpf.ProgramSpec `ebpf:"holding"`
 	Listening    *ebpf.ProgramSpec `ebpf:"listening"`
-	OnDestroy    *ebpf.ProgramSpec `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.ProgramSpec `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
@@ -337,7 +335,6 @@ type countPrograms struct {
 	Check        *ebpf.Program `ebpf:"check"`
 	Holding      *ebpf.Program `ebpf:"holding"`
 	Listening    *ebpf.Program `ebpf:"listening"`
-	OnDestroy    *ebpf.Program `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.Program `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
@@ -351,7 +348,6 @@ func (p *countPrograms) Close() error {
 		p.Check,
 		p.Holding,
 		p.Listening,
-		p.OnDestroy,
 		p.OnResetIn,
 		p.OnResetOut,
 		p.OnRetransmit,

@@ -211,7 +211,7 @@ func explain(err error) error {
 
 // attach starts the counting. The links hold the programs.
 func (c *Counter) attach() (err error) {
-	for _, name := range []string{countProgOnState, countProgOnDestroy, countProgOnRetransmit, countProgOnResetIn, countProgOnResetOut} {
+	for _, name := range []string{countProgOnState, countProgOnRetransmit, countProgOnResetIn, countProgOnResetOut} {
 		prog := c.objects.Programs[name]
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {

@@ -31,7 +31,6 @@ const (
 	oldProgCheck        = "check"
 	oldProgHolding      = "holding"
 	oldProgListening    = "listening"
-	oldProgOnDestroy    = "on_destroy"
 	oldProgOnResetIn    = "on_reset_in"
 	oldProgOnResetOut   = "on_reset_out"
 	oldProgOnRetransmit = "on_retransmit"
@@ -103,7 +102,6 @@ type oldProgramSpecs struct {
 	Check        *ebpf.ProgramSpec `ebpf:"check"`
 	Holding      *ebpf.ProgramSpec `ebpf:"holding"`
 	Listening    *ebpf.ProgramSpec `ebpf:"listening"`
-	OnDestroy    *ebpf.ProgramSpec `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.ProgramSpec `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.ProgramSpec `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.ProgramSpec `ebpf:"on_retransmit"`
@@ -236,7 +234,6 @@ type oldPrograms struct {
 	Check        *ebpf.Program `ebpf:"check"`
 	Holding      *ebpf.Program `ebpf:"holding"`
 	Listening    *ebpf.Program `ebpf:"listening"`
-	OnDestroy    *ebpf.Program `ebpf:"on_destroy"`
 	OnResetIn    *ebpf.Program `ebpf:"on_reset_in"`
 	OnResetOut   *ebpf.Program `ebpf:"on_reset_out"`
 	OnRetransmit *ebpf.Program `ebpf:"on_retransmit"`
@@ -250,7 +247,6 @@ func (p *oldPrograms) Close() error {
 		p.Check,
 		p.Holding,
 		p.Listening,
-		p.OnDestroy,
 		p.OnResetIn,
 		p.OnResetOut,
 		p.OnRetransmit,

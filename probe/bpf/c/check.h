@@ -17,14 +17,7 @@ volatile __u64 mended;
 // another's. Memory of TCP sockets stays theirs (SLAB_TYPESAFE_BY_RCU).
 static __always_inline __u32 truth(__u64 id, struct row *row)
 {
-	__be32 addr[4] = {};
-
-	if (get(struct sock_common, id, skc_dport) != row->key.port)
-		return NONE;
-	remote_addr(addr, id);
-	if (addr[0] != row->key.addr[0] || addr[1] != row->key.addr[1] || addr[2] != row->key.addr[2] || addr[3] != row->key.addr[3])
-		return NONE;
-	return phase_of(get(struct sock_common, id, skc_state));
+	return is_peer(id, &row->key) ? phase_of(get(struct sock_common, id, skc_state)) : NONE;
 }
 
 // ago returns how many ticks have passed since one that was noted. They wrap

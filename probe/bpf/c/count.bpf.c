@@ -119,17 +119,30 @@ static __always_inline void closed(struct row *row, struct sock *sk, int oldstat
 	life(row, since);
 }
 
-// forget ends a connection whose end was not seen: its socket is another's.
+// forget ends a connection whose end was not seen: its socket is another's. How
+// it ended is told by how far it had come: a reset finds connections open, and
+// what closes first waits on.
 static __always_inline void forget(struct conn *conn)
 {
 	struct row *row = row_at(conn->row);
 
-	if (!row || conn->phase == NONE)
+	if (!row)
 		return;
-	if (conn->phase == ATTEMPTING)
+	switch (conn->phase) {
+	case NONE:
+		return;
+	case ATTEMPTING:
 		add(row->fails, 1);
-	else
+		break;
+	case OPEN:
 		add(row->closes, 1);
+		add(row->resets, 1);
+		break;
+	default:
+		add(row->closes, 1);
+		if (!conn->passive)
+			add(row->time_waits, 1);
+	}
 	gauge(row, conn->phase, -1);
 }
 
@@ -194,12 +207,17 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	conn = conn_at(id, &at);
 	if (!conn)
 		return;
-	was = conn->phase;
-	if (was == phase)
-		goto out; // a check was faster
 	row = row_at(conn->row);
 	if (!row)
 		return;
+	was = conn->phase;
+	if (oldstate == TCP_SYN_RECV && !is_peer(id, &row->key)) {
+		forget(conn); // this one was accepted, and the last one's end was not seen
+		drop_at(id, at);
+		return;
+	}
+	if (was == phase)
+		goto out; // a check was faster
 	conn->phase = phase;
 	// Whoever reads a row in the middle must not find it idle: what a connection
 	// becomes is counted before it ceases to be what it was.
@@ -226,6 +244,13 @@ out:
 		drop_at(id, at);
 }
 
+// The kernel does not run a program that it has interrupted on the same processor
+// (bpf_trace_run): a packet that comes while on_state runs for a system call
+// changes states unseen. What follows does without: an open that was not seen is
+// counted with the close, an end when the address is another's, or by a check.
+// Connections begin with a system call, which interrupts nothing. The end of a
+// socket has a tracepoint of its own (tcp_destroy_sock), but seeing each end twice
+// costs every connection more than it tells of a few.
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 {
@@ -233,50 +258,6 @@ int BPF_PROG(on_state, struct sock *sk, int oldstate, int newstate)
 		begin(sk);
 	else
 		follow(sk, oldstate, newstate);
-	return 0;
-}
-
-// on_destroy ends what on_state could not. The kernel does not run a program
-// that it has interrupted on the same processor (bpf_trace_run): a packet that
-// comes while on_state runs for a system call changes states unseen. A socket is
-// destroyed after it was closed (inet_csk_destroy_sock), so that whoever is
-// still remembered then was not seen to end. Connections begin with a system
-// call, which interrupts nothing.
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(on_destroy, struct sock *sk)
-{
-	struct tcp_sock *tcp = (void *)sk;
-	__u64 id = id_of(sk);
-	struct conn *conn;
-	struct row *row;
-	__u32 was, at;
-	int err;
-
-	conn = conn_at(id, &at);
-	if (!conn)
-		return 0;
-	row = row_at(conn->row);
-	was = conn->phase;
-	if (!row || was == NONE)
-		goto out;
-	conn->phase = NONE;
-	err = sk->sk_err;
-	// The answer to a SYN acknowledges it.
-	if (was == ATTEMPTING && !BPF_CORE_READ(tcp, bytes_acked)) {
-		failed(row, sk);
-	} else {
-		if (was == ATTEMPTING)
-			add(row->opens, 1);
-		add(row->closes, 1);
-		if (broken(err))
-			add(row->resets, 1);
-		else if (!err && was == CLOSING && !conn->passive)
-			add(row->time_waits, 1);
-		life(row, conn->since);
-	}
-	gauge(row, was, -1);
-out:
-	drop_at(id, at);
 	return 0;
 }
 

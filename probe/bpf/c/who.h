@@ -127,3 +127,15 @@ static __always_inline void remote_addr(__be32 to[4], __u64 id)
 		copy_v6(to, id, skc_v6_daddr);
 	}
 }
+
+// is_peer reports whether the socket at an address talks to the destination of a
+// key.
+static __always_inline bool is_peer(__u64 id, struct row_key *key)
+{
+	__be32 addr[4] = {};
+
+	if (get(struct sock_common, id, skc_dport) != key->port)
+		return false;
+	remote_addr(addr, id);
+	return addr[0] == key->addr[0] && addr[1] == key->addr[1] && addr[2] == key->addr[2] && addr[3] == key->addr[3];
+}
