@@ -46,13 +46,13 @@ type countPorts struct {
 type countRow struct {
 	_           structs.HostLayout
 	Key         countRowKey
-	Comm        [16]int8
 	Live        uint32
 	Established uint32
 	Closing     uint32
 	SynSent     uint32
 	Opens       uint32
 	Closes      uint32
+	Comm        [16]int8
 	Fails       uint32
 	Resets      uint32
 	Refused     uint32
@@ -60,12 +60,12 @@ type countRow struct {
 	NoPort      uint32
 	SynRetrans  uint32
 	Retrans     uint32
-	TimeWaits   uint32
 	ResetsIn    uint32
 	ResetsOut   uint32
+	Zero        [3]uint32
+	TimeWaits   uint32
 	Lives       [24]uint32
 	Silent      [7]uint32
-	_           [4]byte
 }
 
 type countRowKey struct {

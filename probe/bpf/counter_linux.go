@@ -19,7 +19,7 @@ import (
 // Config bounds what a Counter may take of the kernel's memory. The zero value
 // of a field means its default.
 type Config struct {
-	// Rows is how many holders × destinations are told apart, 248 bytes each;
+	// Rows is how many holders × destinations are told apart, 256 bytes each;
 	// default 32,768. An eighth is kept back for destinations whose processes
 	// are no longer told apart.
 	Rows int

@@ -45,15 +45,31 @@ static __always_inline enum phase phase_of(int state)
 	}
 }
 
+// now_of returns the time at which a packet came for a socket, which the kernel
+// has noted just now (tcp_rcv_state_process), in ns.
+static __always_inline __u64 now_of(struct sock *sk)
+{
+	return get(struct tcp_sock, sk, tcp_mstamp) * 1000;
+}
+
+// end_of returns the time at which a connection ends. One that was closed ends
+// with a packet, mostly, and reading the clock takes longer than all else that an
+// end does here. A program that lets go of one that was shut down less than a
+// timer tick after the last packet makes it seem shorter by that time.
+static __always_inline __u64 end_of(struct sock *sk, int oldstate)
+{
+	if (phase_of(oldstate) == CLOSING && get(struct tcp_sock, sk, rcv_tstamp) == (__u32)bpf_jiffies64())
+		return now_of(sk);
+	return bpf_ktime_get_ns();
+}
+
 // life counts how long a connection was established, in powers of two of a
 // millisecond: 0 is less than one, i is from 2^(i-1) to below 2^i.
-static __always_inline void life(struct row *row, __u64 since)
+static __always_inline void life(struct row *row, __u64 since, __u64 end)
 {
 	__u64 ms, i = 0;
 
-	if (!since)
-		return;
-	ms = (bpf_ktime_get_ns() - since) / 1000000;
+	ms = (end - since) / 1000000;
 	if (ms >> 32)
 		ms = 0xffffffff;
 	if (ms >> 16) { i += 16; ms >>= 16; }
@@ -116,7 +132,8 @@ static __always_inline void closed(struct row *row, struct sock *sk, int oldstat
 		add(row->resets, 1);
 		add(row->resets_out, 1);
 	}
-	life(row, since);
+	if (since)
+		life(row, since, end_of(sk, oldstate));
 }
 
 // forget ends a connection whose end was not seen: its socket is another's. How
@@ -181,13 +198,6 @@ static __always_inline void begin(struct sock *sk)
 		add(lost_conns, 1);
 		gauge(row, ATTEMPTING, -1);
 	}
-}
-
-// now_of returns the time at which a packet came for a socket, which the kernel
-// has noted just now (tcp_rcv_state_process), in ns.
-static __always_inline __u64 now_of(struct sock *sk)
-{
-	return get(struct tcp_sock, sk, tcp_mstamp) * 1000;
 }
 
 static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
