@@ -35,9 +35,22 @@ func (m *Model) turnKey(msg tea.KeyPressMsg) (taken bool) {
 	case key.Matches(msg, t.TurnBack):
 		by = -1
 	default:
-		return false
+		return m.isTurned() && m.turnedWithout(msg)
 	}
 	m.turnBy(by)
+	return true
+}
+
+// turnedWithout says why a key of other tables does nothing on a turned one.
+func (m *Model) turnedWithout(msg tea.KeyPressMsg) (taken bool) {
+	switch g := m.keys.Global; {
+	case key.Matches(msg, g.Public, g.Eligible):
+		m.notice = notice{text: "A turned table's ports, OPEN and TRYING are of what takes a SNAT port already; ALL FLOWS has the rest as well."}
+	case key.Matches(msg, g.Split, m.keys.Table.NextPane):
+		m.notice = notice{text: "A turned table has one pane: a row is a sum over many places. enter goes on to what it is the sum of."}
+	default:
+		return false
+	}
 	return true
 }
 

@@ -178,3 +178,16 @@ func TestSharesAreMarkedOnce(t *testing.T) {
 		}
 	}
 }
+
+// Keys that a turned table has no use for say why, and change nothing.
+func TestTurnedTablesSayWhyNot(t *testing.T) {
+	t.Parallel()
+	for k, why := range map[string]string{"p": "of what takes a SNAT port already", "a": "ALL FLOWS has the rest", "v": "A turned table has one pane", "tab": "enter goes on"} {
+		m, _ := start(tuitest.Sick(), 200, 60)
+		press(m, "t")
+		press(m, k)
+		wants(t, m, why, "by pod")
+		press(m, "T")
+		wants(t, m, "│", "❶ Node") // the second pane is where it was
+	}
+}
