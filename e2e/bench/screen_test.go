@@ -98,31 +98,46 @@ func stream(ctx context.Context, s *session.Session) {
 	}
 }
 
-// BenchmarkHeld is the memory of a million destinations, after a minute in
-// which one in ten was busy, with the picture of them.
+// heldFor are the moments at which it is looked at what a million destinations
+// take. After five minutes as much is kept of the past as ever: ports cool down
+// for four here, and trends end at five.
+var heldFor = [...]time.Duration{time.Minute, 5 * time.Minute}
+
+// BenchmarkHeld is the memory of a million destinations of which one in ten is
+// busy, with the picture of them: on the heap, and what this process has in RAM
+// once garbage is given back, and had at the most with the garbage of pictures.
 func BenchmarkHeld(b *testing.B) {
 	now := time.Now()
+	began := now
 	s := city(now)
 	s.Snapshot()
 	var slowest time.Duration
-	for i := range 60 {
+	most := 0.0
+	due := heldFor[:]
+	for i := 0; len(due) > 0; i++ {
 		now = now.Add(time.Second)
 		for n := range cityNodes {
 			s.Put(session.Event{Time: now, Node: cityNode(n), Tick: bustle(i)})
 		}
-		began := time.Now()
+		asked := time.Now()
 		s.Snapshot()
-		slowest = max(slowest, time.Since(began))
+		slowest = max(slowest, time.Since(asked))
+		most = max(most, resident())
+		if now.Sub(began) < due[0] {
+			continue
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		heap := float64(m.HeapAlloc) / 1e6
+		debug.FreeOSMemory()
+		record(b, result.Line{
+			Work:     fmt.Sprintf("a million destinations, held for %.0f min", due[0].Minutes()),
+			Measured: fmt.Sprintf("%.0f MB of heap, %.0f MB resident, %.0f MB at the most with garbage", heap, resident(), most),
+			Goal:     fmt.Sprintf("≤ %.0f MB", heldGoal), Verdict: result.Judge(heap <= heldGoal),
+		})
+		due = due[1:]
 	}
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.FreeOSMemory()
-	heap := float64(m.HeapAlloc) / 1e6
-	record(b, result.Line{
-		Work: "a million destinations, held", Measured: fmt.Sprintf("%.0f MB of heap, %.0f MB resident", heap, resident()),
-		Goal: fmt.Sprintf("≤ %.0f MB", heldGoal), Verdict: result.Judge(heap <= heldGoal),
-	})
 	record(b, result.Line{Work: "… a picture after a second of all nodes, slowest", Measured: fmt.Sprintf("%.0f ms", ms(slowest))})
 	runtime.KeepAlive(s)
 }
