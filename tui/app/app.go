@@ -302,7 +302,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (m *Model) take(msg tea.Msg) tea.Cmd {
-	for _, w := range []page.Worker{m.turn, m.dests, m.peekDests} {
+	for _, w := range []page.Worker{m.turn, m.dests, m.peekDests, m.proof} {
 		if cmd, ok := w.Worked(msg); ok {
 			return cmd
 		}

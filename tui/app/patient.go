@@ -14,6 +14,8 @@ func (m *Model) atWork() []page.Worker {
 		return []page.Worker{m.dests}
 	case m.step == stepPods && m.panes().on:
 		return []page.Worker{m.peekDests}
+	case m.step == stepProof:
+		return []page.Worker{m.proof}
 	default:
 		return nil
 	}

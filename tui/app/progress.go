@@ -28,6 +28,9 @@ func (m *Model) jobs() []progress.Job {
 	if m.copying {
 		out = append(out, progress.Job{Name: "copying"})
 	}
+	if m.step == stepProof && !m.isTurned() && m.proof.Waiting() {
+		out = append(out, progress.Job{Name: "comparing"})
+	}
 	if m.opts.Deck != nil && m.opts.Deck.Playback().Seeking {
 		out = append(out, progress.Job{Name: "seeking"})
 	}

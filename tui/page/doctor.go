@@ -63,6 +63,10 @@ func (p Picture) Diagnose(n *session.Node) (d *runbook.Diagnosis, pending bool) 
 	return p.Doctor.of(p.Snap, n)
 }
 
+// Waits reports whether everything about the picture is found at once, however
+// long it takes, because nothing is drawn again when an answer comes.
+func (p Picture) Waits() bool { return p.Doctor == nil || p.Doctor.Waits }
+
 func (d *Doctor) of(snap *session.Snapshot, n *session.Node) (found *runbook.Diagnosis, pending bool) {
 	if d == nil || n == nil {
 		return runbook.Diagnose(snap, n), false

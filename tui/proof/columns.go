@@ -18,29 +18,29 @@ func (p *Page) columns() []column {
 	return []column{
 		{
 			ID: "subject", Title: "SUBJECT", Min: 18, Soft: 40, Max: 90, Middle: true,
-			Text:    func(r *row) string { return r.title },
-			Compare: func(a, b *row) int { return strings.Compare(a.title, b.title) },
+			Text: func(r *row) string { return r.title },
+			Word: func(dst []byte, r *row) []byte { return append(dst, r.title...) },
 		},
 		{
 			ID: "kind", Title: "KIND", Min: 11, Max: 12, Priority: 4,
 			Text: func(r *row) string { return r.kind }, Look: dim,
-			Compare: func(a, b *row) int { return cmp.Or(strings.Compare(a.kind, b.kind), proof.CompareRows(a.Row, b.Row)) },
+			Compare: func(a, b *row) int { return cmp.Or(strings.Compare(a.kind, b.kind), cmp.Compare(a.place, b.place)) },
 		},
 		{
 			ID: "what", Title: "OF", Min: 5, Max: 6,
 			Text: func(r *row) string { return r.what }, Look: dim,
-			Compare: func(a, b *row) int { return strings.Compare(a.what, b.what) },
+			Word: func(dst []byte, r *row) []byte { return append(dst, r.what...) },
 		},
 		{
 			ID: "before", Title: "BASELINE", Min: 8, Max: 10, Right: true, Descending: true,
-			Text:    func(r *row) string { b, _ := texts(r.Headline(), r.estimated); return b },
-			Compare: bySide(func(f *proof.Figure) *proof.Value { return f.Before }),
+			Text:   func(r *row) string { b, _ := texts(r.Headline(), r.estimated); return b },
+			Number: bySide(func(f *proof.Figure) *proof.Value { return f.Before }),
 		},
 		{
 			ID: "now", Title: "NOW", Min: 7, Max: 10, Right: true, Descending: true,
-			Text:    func(r *row) string { _, a := texts(r.Headline(), r.estimated); return a },
-			Look:    func(r *row) theme.Style { return p.look(r.Answer) },
-			Compare: bySide(func(f *proof.Figure) *proof.Value { return f.After }),
+			Text:   func(r *row) string { _, a := texts(r.Headline(), r.estimated); return a },
+			Look:   func(r *row) theme.Style { return p.look(r.Answer) },
+			Number: bySide(func(f *proof.Figure) *proof.Value { return f.After }),
 		},
 		{
 			ID: "change", Title: "CHANGE", Min: 7, Max: 9, Right: true, Descending: true,
@@ -50,9 +50,9 @@ func (p *Page) columns() []column {
 		},
 		{
 			ID: "answer", Title: "ANSWER", Min: 13, Max: 14,
-			Text:    func(r *row) string { return answer(r.Answer) },
-			Look:    func(r *row) theme.Style { return p.look(r.Answer) },
-			Compare: func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) },
+			Text:   func(r *row) string { return answer(r.Answer) },
+			Look:   func(r *row) theme.Style { return p.look(r.Answer) },
+			Number: func(r *row) float64 { return float64(r.place) },
 		},
 		{
 			ID: "measured-before", Title: "MEASURED THEN", Short: "MEAS. THEN", Min: 12, Max: 15, Right: true, Priority: 3,
@@ -103,7 +103,7 @@ func (p *Page) pair(id, title string, priority int, figure func(*row) *proof.Fig
 			}
 			return p.theme.Text
 		},
-		Compare: func(a, b *row) int { return cmp.Compare(figure(a).Size(), figure(b).Size()) },
+		Number: func(r *row) float64 { return figure(r).Size() },
 	}
 }
 
@@ -173,14 +173,13 @@ func whole(n *int) string {
 }
 
 // bySide orders by one side; what is not known comes below zero.
-func bySide(side func(*proof.Figure) *proof.Value) func(a, b *row) int {
-	value := func(r *row) float64 {
+func bySide(side func(*proof.Figure) *proof.Value) func(*row) float64 {
+	return func(r *row) float64 {
 		if v := side(r.Headline()); v != nil {
 			return v.Mean
 		}
 		return -1
 	}
-	return func(a, b *row) int { return cmp.Compare(value(a), value(b)) }
 }
 
 func share(r *row) float64 {

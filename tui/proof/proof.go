@@ -10,7 +10,6 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/snattop/snattop/internal/report"
 	"github.com/snattop/snattop/internal/report/proof"
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/component/table"
@@ -25,7 +24,7 @@ import (
 type Page struct {
 	keys  *keys.Map
 	theme *theme.Theme
-	table *table.Table[*row, string]
+	table *table.Table[*row, rowKey]
 	pic   page.Picture
 	// baseline is the picture that now is compared with; its Snap is nil until
 	// there is one. before is what is compared with of it.
@@ -33,13 +32,13 @@ type Page struct {
 	before   *proof.Baseline
 
 	// compared is what the rows were made of, and when that was.
-	compared  *session.Snapshot
-	at        time.Time
-	result    *proof.Comparison
-	measured  bool
-	width     int
-	height    int
-	outOfDate bool
+	compared *session.Snapshot
+	at       time.Time
+	result   *proof.Comparison
+	measured bool
+	work     work
+
+	width, height int
 }
 
 var _ page.Page = (*Page)(nil)
@@ -47,12 +46,13 @@ var _ page.Page = (*Page)(nil)
 // New returns the page without a picture and without a baseline.
 func New(km *keys.Map, th *theme.Theme) *Page {
 	p := &Page{keys: km, theme: th, pic: page.Picture{Snap: &session.Snapshot{}}}
-	p.table = table.New(table.Options[*row, string]{
+	p.table = table.New(table.Options[*row, rowKey]{
 		Columns: p.columns(),
-		Key:     func(r *row) string { return r.key },
+		Key:     func(r *row) rowKey { return r.key },
 		Terms:   filter.Terms{Fields: []filter.Field{filter.Node, filter.Owner, filter.State}, States: states()},
 		Match:   func(r *row, f *filter.Filter) bool { return f.Named(r.names()) },
 		Sort:    "answer",
+		Spread:  true,
 		Keys:    km,
 	}, th)
 	p.table.SetEmpty("nothing to compare: neither the baseline nor now holds a node")
@@ -63,8 +63,9 @@ func New(km *keys.Map, th *theme.Theme) *Page {
 // snapshot takes the baseline back.
 func (p *Page) SetBaseline(pic page.Picture) {
 	p.baseline, p.before, p.result, p.compared, p.measured = pic, nil, nil, nil, false
+	p.work.number++ // what is being compared is with another
+	p.work.rests = false
 	p.table.Reset()
-	p.outOfDate = true
 }
 
 // HasBaseline reports whether there is one.
@@ -75,37 +76,6 @@ func (p *Page) HasBaseline() bool { return p.baseline.Snap != nil }
 func (p *Page) SetPicture(pic page.Picture) {
 	p.pic = pic
 	p.table.SetTime(pic.Clock, pic.Touched)
-	p.outOfDate = p.outOfDate || pic.Snap != p.compared
-}
-
-// pace is the least time between two comparisons: levels are of half a minute,
-// so more often would show nothing else.
-const pace = 2 * time.Second
-
-// compare compares anew, when there is something new.
-func (p *Page) compare() *proof.Comparison {
-	if !p.HasBaseline() || !p.outOfDate {
-		return p.result
-	}
-	if since := p.pic.Now.Sub(p.at); p.result != nil && !p.pic.Snap.Done && since >= 0 && since < pace {
-		return p.result
-	}
-	p.outOfDate, p.compared, p.at = false, p.pic.Snap, p.pic.Now
-	if p.before == nil {
-		p.before = proof.From(reportOf(p.baseline), p.baseline.Snap.Timers)
-	}
-	p.result = p.before.Compare(reportOf(p.pic))
-	p.measured = false
-	for i := range p.result.Nodes {
-		m := p.result.Nodes[i].Measured
-		p.measured = p.measured || m.Before != nil || m.After != nil
-	}
-	p.table.SetRows(rowsOf(p.result))
-	return p.result
-}
-
-func reportOf(pic page.Picture) *report.Report {
-	return report.Build(pic.Snap, report.Filter{}, pic.Now, pic.Snap.Time.Sub(pic.Snap.Started))
 }
 
 // SetTheme changes the looks.
@@ -127,8 +97,11 @@ func (p *Page) Update(msg tea.Msg) tea.Cmd {
 
 // View draws the table, or how to come by one.
 func (p *Page) View() string {
-	if p.compare() == nil {
-		return p.invitation()
+	switch {
+	case p.Waiting():
+		return p.lines(p.comparing())
+	case p.result == nil:
+		return p.lines(p.invitation()...)
 	}
 	return p.table.View()
 }
@@ -189,6 +162,12 @@ func (p *Page) State() string {
 	}
 	if until, early := p.early(); early {
 		s += " · early until " + format.Clock(until)
+	}
+	switch {
+	case p.result == nil:
+		return "comparing " + format.Ellipsis + " · " + s
+	case p.stands():
+		s = "of " + format.Clock(p.at) + ", comparing " + format.Ellipsis + " · " + s
 	}
 	return s + page.Window(p.table)
 }

@@ -9,7 +9,10 @@ import (
 
 // row is one subject on the screen.
 type row struct {
-	key, kind, title string
+	key         rowKey
+	kind, title string
+	// place is where it stands when what is worst comes first.
+	place int
 	// what is counted: ports, which are estimated, or open connections.
 	what      string
 	estimated bool
@@ -17,6 +20,9 @@ type row struct {
 	// measured is the cloud's own figure, of nodes only.
 	measured proof.Pair
 }
+
+// rowKey is what a row is known by from one comparison to the next.
+type rowKey struct{ kind, of, title string }
 
 // What rows count.
 const (
@@ -27,20 +33,26 @@ const (
 // rowsOf lays nodes, workloads and destinations under each other, worst first.
 func rowsOf(c *proof.Comparison) []*row {
 	out := make([]*row, 0, len(c.Nodes)+len(c.Workloads)+len(c.Destinations))
-	add := func(r row) { out = append(out, &r) }
+	add := func(of string, r row) {
+		r.key = rowKey{r.kind, of, r.title}
+		out = append(out, &r)
+	}
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
-		add(row{key: "node " + n.Name, kind: "node", title: n.Name, what: ofPorts, estimated: true, Row: &n.Row, measured: n.Measured})
+		add("", row{kind: "node", title: n.Name, what: ofPorts, estimated: true, Row: &n.Row, measured: n.Measured})
 	}
 	for i := range c.Workloads {
 		w := &c.Workloads[i]
-		add(row{key: "workload " + w.Kind + " " + w.Title(), kind: "workload", title: w.Title(), what: ofPorts, estimated: true, Row: &w.Row})
+		add(w.Kind, row{kind: "workload", title: w.Title(), what: ofPorts, estimated: true, Row: &w.Row})
 	}
 	for i := range c.Destinations {
 		d := &c.Destinations[i]
-		add(row{key: "destination " + d.Kind + " " + d.Title(), kind: "destination", title: d.Target() + " ← " + d.Whose(), what: ofOpen, Row: &d.Row})
+		add(d.Kind, row{kind: "destination", title: d.Target() + " ← " + d.Whose(), what: ofOpen, Row: &d.Row})
 	}
 	slices.SortStableFunc(out, func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) })
+	for i, r := range out {
+		r.place = i
+	}
 	return out
 }
 

@@ -27,16 +27,25 @@ func (p *Page) hold() time.Duration {
 func (p *Page) patience() time.Duration { return max(p.hold(), levels) }
 
 // invitation says how to come by a baseline, and what to expect of it.
-func (p *Page) invitation() string {
+func (p *Page) invitation() []string {
 	provider := sanitize.Text(string(p.pic.Snap.Cluster.Provider))
 	if provider == "" {
 		provider = "unknown"
 	}
-	texts := []string{
+	return []string{
 		"No baseline yet. Press b before you change anything: it freezes the numbers as they stand, and this page then holds them beside now.",
 		fmt.Sprintf("Then wait: a change shows after about %s. Ports of closed connections stay held for %s (%s), and levels take two minutes to settle.",
 			format.Age(p.patience()), format.Age(p.hold()), provider),
 	}
+}
+
+// comparing says that the first answer is being found.
+func (p *Page) comparing() string {
+	return "Comparing now with the baseline of " + format.Clock(p.baseline.Snap.Time) + " " + format.Ellipsis
+}
+
+// lines is a page of texts, wrapped.
+func (p *Page) lines(texts ...string) string {
 	lines := []string{""}
 	for _, t := range texts {
 		for _, l := range strings.Split(ansi.Wordwrap(t, max(1, p.width-2), ""), "\n") {
@@ -58,6 +67,9 @@ func (p *Page) invitation() string {
 // it is believed.
 func (p *Page) Sentence(width int) string {
 	c := p.compare()
+	if p.Waiting() {
+		return format.Fit(width, p.comparing())
+	}
 	if c == nil {
 		return format.Fit(width, "Press b to take the baseline, change what you want to change, and come back.")
 	}
