@@ -255,6 +255,17 @@ func (f Filter) owner(o *session.Owner) bool {
 
 // Build makes a report of a picture. window is how long was measured.
 func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Duration) *Report {
+	return build(s, f, generated, window, true)
+}
+
+// Numbers is Build of everything without what is made of the numbers: no causes,
+// no findings and no cross-checks. That is all that a comparison looks at, and
+// takes half of the time.
+func Numbers(s *session.Snapshot, generated time.Time, window time.Duration) *Report {
+	return build(s, Filter{}, generated, window, false)
+}
+
+func build(s *session.Snapshot, f Filter, generated time.Time, window time.Duration, whole bool) *Report {
 	r := &Report{
 		Schema: Schema, GeneratedAt: generated.UTC().Format(time.RFC3339), Window: round(window.Seconds()),
 		Cluster: Cluster{Context: s.Cluster.Context, ServerVersion: s.Cluster.ServerVersion, Provider: string(s.Cluster.Provider)},
@@ -273,19 +284,23 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 			continue
 		}
 		verdicts[n.Name] = n.Verdict.Rank()
-		d := runbook.Diagnose(s, n)
+		one, d := node(n), &runbook.Diagnosis{}
+		if whole {
+			d = runbook.Diagnose(s, n)
+			one.CrossCheck = crossCheck(s, n)
+			r.Findings = append(r.Findings, findings(n, d)...)
+		}
 		diagnoses[n.Name] = d
-		one := node(n)
-		one.CrossCheck = crossCheck(s, n)
 		r.Nodes = append(r.Nodes, one)
 		for _, o := range n.Owners {
 			if f.owner(o) {
 				owners = append(owners, row{o, n})
 			}
 		}
-		r.Findings = append(r.Findings, findings(n, d)...)
 	}
-	r.Findings = append(worstFirst(r.Findings), cloudFindings(s)...)
+	if whole {
+		r.Findings = append(worstFirst(r.Findings), cloudFindings(s)...)
+	}
 	for _, u := range s.Loss.NodesUnseen {
 		if _, ok := verdicts[u.Node]; ok {
 			r.Loss.NodesUnseen = append(r.Loss.NodesUnseen, Unseen{Node: u.Node, Reason: u.Reason})
@@ -294,30 +309,61 @@ func Build(s *session.Snapshot, f Filter, generated time.Time, window time.Durat
 	// Pods of every node stand in one list, the worst of the cluster first: a
 	// few ports on a node that has none left are worse than many on another.
 	slices.SortStableFunc(owners, func(a, b row) int {
-		return cmp.Or(cmp.Compare(verdicts[a.Node], verdicts[b.Node]), cmp.Compare(b.Ports.Estimate, a.Ports.Estimate),
-			cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Node, b.Node))
+		if c := cmp.Or(cmp.Compare(verdicts[a.Node], verdicts[b.Node]), cmp.Compare(b.Ports.Estimate, a.Ports.Estimate)); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.Title(), b.Title()), cmp.Compare(a.Node, b.Node))
 	})
+	dests := 0
 	for _, o := range owners {
 		r.Pods = append(r.Pods, pod(o.node, o.Owner, diagnoses[o.node.Name]))
+		dests += o.NumDests()
+	}
+	flows := make([]flow, 0, dests)
+	for i, o := range owners {
+		verdict, attempts := verdicts[o.Node], o.node.Sight().Attempts
 		for _, d := range o.Dests() {
-			r.Destinations = append(r.Destinations, destination(o.node, o.Owner, d))
+			flows = append(flows, flowOf(d, i, verdict, attempts))
 		}
 	}
-	slices.SortStableFunc(r.Destinations, func(a, b Destination) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(verdicts[a.Node], verdicts[b.Node]),
-			cmp.Compare(b.flows(), a.flows()))
-	})
+	slices.SortStableFunc(flows, flow.compare)
+	r.Destinations = slices.Grow(r.Destinations, len(flows))
+	for i := range flows {
+		o := owners[flows[i].owner]
+		r.Destinations = append(r.Destinations, destination(o.node, o.Owner, flows[i].dest))
+	}
 	clean(reflect.ValueOf(r))
 	return r
 }
 
-// flows is what a destination is sorted by: the more ports, the worse.
-func (d *Destination) flows() int {
-	n := d.Established + d.Cooling
-	if d.SynSent != nil {
-		n += *d.SynSent
+// flow is a destination and what it is ordered by; a Destination is large, and
+// is made where it belongs.
+type flow struct {
+	dest *session.Dest
+	// owner is its place among the owners.
+	owner                int
+	eligible             bool
+	verdict, connections int
+}
+
+func flowOf(d *session.Dest, owner, verdict int, attempts bool) flow {
+	f := flow{dest: d, owner: owner, eligible: d.Eligible, verdict: verdict, connections: d.Established + d.Cooling}
+	if attempts {
+		f.connections += d.SynSent
 	}
-	return n
+	return f
+}
+
+// compare puts first what takes ports, then what is of the worst nodes, then
+// what is the most.
+func (f flow) compare(o flow) int {
+	if f.eligible != o.eligible {
+		if f.eligible {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(f.verdict, o.verdict), cmp.Compare(o.connections, f.connections))
 }
 
 // clean keeps the promise that no text of a report holds control characters,
@@ -340,13 +386,6 @@ func clean(v reflect.Value) {
 		}
 	default:
 	}
-}
-
-func rank(d Destination) int {
-	if d.Eligible {
-		return 1
-	}
-	return 0
 }
 
 // reportState folds the states that last only while a node is being reached:

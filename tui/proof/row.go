@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/snattop/snattop/internal/report/proof"
@@ -49,7 +48,7 @@ func rowsOf(c *proof.Comparison) []*row {
 		d := &c.Destinations[i]
 		add(d.Kind, row{kind: "destination", title: d.Target() + " ← " + d.Whose(), what: ofOpen, Row: &d.Row})
 	}
-	slices.SortStableFunc(out, func(a, b *row) int { return proof.CompareRows(a.Row, b.Row) })
+	out = proof.WorstFirst(out, func(r **row) *proof.Row { return (*r).Row })
 	for i, r := range out {
 		r.place = i
 	}

@@ -69,7 +69,7 @@ func (p *Page) answer() func() answered {
 }
 
 func reportOf(pic page.Picture) *report.Report {
-	return report.Build(pic.Snap, report.Filter{}, pic.Now, pic.Snap.Time.Sub(pic.Snap.Started))
+	return report.Numbers(pic.Snap, pic.Now, pic.Snap.Time.Sub(pic.Snap.Started))
 }
 
 // take shows an answer.

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/proof"
 	"github.com/snattop/snattop/tui/tuitest"
@@ -161,4 +163,38 @@ func TestCrowdedBaseline(t *testing.T) {
 	says(t, p, "before the answer", "Comparing now")
 	end(t, p, begin(t, p))
 	says(t, p, "with the answer", "SUBJECT", "* new", "· gone")
+}
+
+// BenchmarkCrowd is the first answer for 100,000 destinations and names as long
+// as they may be: what is done beside the keys, and then what a key may meet.
+func BenchmarkCrowd(b *testing.B) {
+	loads := make([]tuitest.Load, 100_000)
+	for i := range loads {
+		loads[i] = tuitest.Load{Addr: fmt.Sprintf("20.%d.%d.%d:443", i>>16, i>>8&255, i&255), Established: 1 + i%7}
+	}
+	node, pod := strings.Repeat("node.", 50), strings.Repeat("pod.", 62)
+	s := tuitest.Watched(tuitest.Snapshot(1, tuitest.Node(node, "10.0.0.1", 64000, tuitest.Owner(node, "load", pod, session.Workload{}, loads...))))
+	pic := page.Picture{Snap: s, Now: tuitest.Now(), Clock: tuitest.Now(), Doctor: &page.Doctor{}}
+	begin := func() (*proof.Page, tea.Cmd) {
+		p := newPage(120, 34, true)
+		p.SetBaseline(pic)
+		p.SetPicture(pic)
+		work := p.Work()
+		return p, work
+	}
+	b.Run("beside", func(b *testing.B) {
+		for b.Loop() {
+			_, work := begin()
+			work()
+		}
+	})
+	b.Run("key", func(b *testing.B) {
+		_, work := begin()
+		found := work()
+		for b.Loop() {
+			p, _ := begin()
+			p.Worked(found)
+			p.View()
+		}
+	})
 }

@@ -131,18 +131,35 @@ const longerBy = 4
 // destination that was opened most before, connections now live longer. That
 // they do not is no evidence: lives are counted from when the collector began.
 func (p *pairing) livesLonger(w *Workload) string {
-	key := workloadKey(nameOf{namespace: w.Namespace, kind: w.Kind, workload: w.Name}) + "\x00"
-	var was, is *subject
-	for _, k := range keysOf(p.before.destinations, nil) {
-		d := p.before.destinations[k]
-		if len(k) > len(key) && k[:len(key)] == key && d.life > 0 && (was == nil || d.opens.mean > was.opens.mean) {
-			was, is = d, p.after.destinations[k]
-		}
+	if p.openedMost == nil {
+		p.openedMost = p.before.openedMost()
+	}
+	was := p.openedMost[workloadKey(nameOf{namespace: w.Namespace, kind: w.Kind, workload: w.Name})]
+	var is *subject
+	if was != nil {
+		is = p.after.destinations[was.destKey()]
 	}
 	if was == nil || is == nil || is.life == 0 || was.life == math.MaxInt64 || is.life/longerBy < was.life {
 		return ""
 	}
-	return fmt.Sprintf("half of the connections to %s live for %s, %s before", was.name.address(), life(is.life), life(was.life))
+	return fmt.Sprintf("half of the connections to %s live for %s, %s before", was.address, life(is.life), life(was.life))
+}
+
+// openedMost is the destination that each workload opened most often, of those
+// with lives; of several the first by address.
+func (s *side) openedMost() map[string]*subject {
+	out := make(map[string]*subject, len(s.workloads))
+	for _, d := range s.destinations {
+		if d.life == 0 {
+			continue
+		}
+		key := workloadKey(d.name)
+		was := out[key]
+		if was == nil || cmp.Or(cmp.Compare(d.opens.mean, was.opens.mean), cmp.Compare(was.address, d.address), cmp.Compare(was.name.protocol, d.name.protocol)) > 0 {
+			out[key] = d
+		}
+	}
+	return out
 }
 
 func life(below int64) string {

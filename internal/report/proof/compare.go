@@ -67,6 +67,14 @@ func taken(s *side) Taken {
 type pairing struct {
 	before, after *side
 	between       time.Duration
+	// openedMost is that of the side before, once it was asked for.
+	openedMost map[string]*subject
+	// briefly is what was said last of a side that was watched too briefly.
+	briefly struct {
+		side    *side
+		seconds float64
+		text    string
+	}
 }
 
 func (p *pairing) rows(c *Comparison) {
@@ -94,15 +102,24 @@ func (p *pairing) rows(c *Comparison) {
 		}
 		c.Pods = append(c.Pods, Pod{Node: name.node, Namespace: name.namespace, Name: name.pod, Owner: name.workload, Row: row})
 	}
-	for _, key := range keysOf(p.before.destinations, p.after.destinations) {
-		b, a := p.before.destinations[key], p.after.destinations[key]
-		name := either(b, a).name
-		row := p.row(b, a)
-		row.Ports, row.Answer, row.Why = nil, row.Open.Answer, row.Open.Why
-		c.Destinations = append(c.Destinations, Destination{
-			Namespace: name.namespace, Kind: name.kind, Workload: name.workload, Protocol: name.protocol, IP: name.ip, Port: name.port,
-			Row: row, address: name.address(),
-		})
+	c.Destinations = slices.Grow(c.Destinations, max(len(p.before.destinations), len(p.after.destinations)))
+	for key, b := range p.before.destinations {
+		c.Destinations = append(c.Destinations, p.destination(b, p.after.destinations[key]))
+	}
+	for key, a := range p.after.destinations {
+		if p.before.destinations[key] == nil {
+			c.Destinations = append(c.Destinations, p.destination(nil, a))
+		}
+	}
+}
+
+func (p *pairing) destination(b, a *subject) Destination {
+	of := either(b, a)
+	row := p.row(b, a)
+	row.Ports, row.Answer, row.Why = nil, row.Open.Answer, row.Open.Why
+	return Destination{
+		Namespace: of.name.namespace, Kind: of.name.kind, Workload: of.name.workload, Protocol: of.name.protocol, IP: of.name.ip, Port: of.name.port,
+		Row: row, address: of.address,
 	}
 }
 
@@ -203,16 +220,22 @@ func (k kind) of(s *subject) *measure {
 // things that happen.
 func (k kind) gauge() bool { return k == portsOf || k == openOf }
 
+// nodesOf is where a subject runs on either side, in order.
+func nodesOf(b, a *subject) []string {
+	switch {
+	case b == nil:
+		return a.nodes
+	case a == nil || slices.Equal(b.nodes, a.nodes):
+		return b.nodes
+	}
+	nodes := slices.Concat(b.nodes, a.nodes)
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
 // blind is why nothing about a subject can be compared; "" when it can.
 func (p *pairing) blind(b, a *subject) string {
-	var nodes []string
-	for _, s := range []*subject{b, a} {
-		if s != nil {
-			nodes = append(nodes, slices.Collect(maps.Keys(s.nodes))...)
-		}
-	}
-	slices.Sort(nodes)
-	nodes = slices.Compact(nodes)
+	nodes := nodesOf(b, a)
 	for _, s := range []*side{p.before, p.after} {
 		for _, name := range nodes {
 			if see := s.nodes[name]; see != nil && see.unseen != "" {
@@ -262,7 +285,11 @@ func (p *pairing) figure(b, a *subject, k kind, blind string) Figure {
 		return f
 	}
 	mb, ma := k.of(b), k.of(a)
-	if why := cmp.Or(p.unfit(p.before, b, mb, k), p.unfit(p.after, a, ma, k)); why != "" {
+	why := p.unfit(p.before, b, mb, k)
+	if why == "" {
+		why = p.unfit(p.after, a, ma, k)
+	}
+	if why != "" {
 		f.Answer, f.Why = CannotTell, why
 		return f
 	}
@@ -279,7 +306,7 @@ func (p *pairing) figure(b, a *subject, k kind, blind string) Figure {
 // can.
 func (p *pairing) unfit(s *side, of *subject, m *measure, k kind) string {
 	if k == failsOf {
-		for _, name := range slices.Sorted(maps.Keys(of.nodes)) {
+		for _, name := range of.nodes {
 			if see := s.nodes[name]; see != nil && !see.sight.Attempts {
 				return fmt.Sprintf("%s of %s does not see attempts that fail (%s)", cmp.Or(see.collector, "the collector"), name, s.word)
 			}
@@ -291,10 +318,20 @@ func (p *pairing) unfit(s *side, of *subject, m *measure, k kind) string {
 	case !m.level:
 		return fmt.Sprintf("not watched for long enough to tell (%s)", s.word)
 	case m.seconds < shortest.Seconds():
-		return fmt.Sprintf("watched for %s s only (%s); it takes %d s", number(m.seconds), s.word, int(shortest.Seconds()))
+		return p.brief(s, m.seconds)
 	default:
 		return ""
 	}
+}
+
+// brief says that a side was watched too briefly. In a picture that has just
+// begun that is so of everything, and for the same time.
+func (p *pairing) brief(s *side, seconds float64) string {
+	if p.briefly.side != s || p.briefly.seconds != seconds {
+		p.briefly.side, p.briefly.seconds = s, seconds
+		p.briefly.text = fmt.Sprintf("watched for %s s only (%s); it takes %d s", number(seconds), s.word, int(shortest.Seconds()))
+	}
+	return p.briefly.text
 }
 
 // doubt takes back an answer for which there is another explanation than a
@@ -367,7 +404,7 @@ func (p *pairing) sameDoubt(f *Figure, b, a *subject, k kind) {
 // worseSight names a node on which the side that shows fewer does not see
 // every event, while the other side does.
 func worseSight(few *subject, fewSide, manySide *side) (string, bool) {
-	for _, name := range slices.Sorted(maps.Keys(few.nodes)) {
+	for _, name := range few.nodes {
 		see := fewSide.nodes[name]
 		if see == nil || see.sight.Events {
 			continue
@@ -381,7 +418,7 @@ func worseSight(few *subject, fewSide, manySide *side) (string, bool) {
 
 // full names a node of the subject that had no port left.
 func full(s *subject, on *side) (string, bool) {
-	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
+	for _, name := range s.nodes {
 		if see := on.nodes[name]; see != nil && see.full {
 			return name, true
 		}
@@ -391,28 +428,20 @@ func full(s *subject, on *side) (string, bool) {
 
 // order puts what is worst first.
 func (c *Comparison) order() {
-	slices.SortStableFunc(c.Nodes, func(a, b Node) int { return worse(&a.Row, &b.Row, a.Name, b.Name) })
-	slices.SortStableFunc(c.Workloads, func(a, b Workload) int { return worse(&a.Row, &b.Row, a.Title(), b.Title()) })
-	slices.SortStableFunc(c.Pods, func(a, b Pod) int { return worse(&a.Row, &b.Row, a.Title(), b.Title()) })
-	slices.SortStableFunc(c.Destinations, func(a, b Destination) int { return worse(&a.Row, &b.Row, a.Title(), b.Title()) })
+	c.Nodes = worstFirst(c.Nodes, func(n *Node) *Row { return &n.Row }, func(a, b *Node) int { return cmp.Compare(a.Name, b.Name) })
+	c.Workloads = worstFirst(c.Workloads, func(w *Workload) *Row { return &w.Row }, func(a, b *Workload) int { return cmp.Compare(a.Title(), b.Title()) })
+	c.Pods = worstFirst(c.Pods, func(p *Pod) *Row { return &p.Row }, func(a, b *Pod) int { return cmp.Compare(a.Title(), b.Title()) })
+	c.Destinations = worstFirst(c.Destinations, func(d *Destination) *Row { return &d.Row }, (*Destination).compareNames)
 }
 
-// worse orders rows by answer, then by how much they changed, then by size.
-// What neither side knows comes last.
-func worse(a, b *Row, nameA, nameB string) int {
-	return cmp.Or(CompareRows(a, b), cmp.Compare(nameA, nameB))
-}
-
-// CompareRows orders rows worst first, whatever their subjects.
-func CompareRows(a, b *Row) int {
-	return cmp.Or(a.unknown()-b.unknown(), a.Answer.Compare(b.Answer), cmp.Compare(b.moved(), a.moved()), cmp.Compare(b.Headline().Size(), a.Headline().Size()))
-}
-
-func (r *Row) unknown() int {
-	if f := r.Headline(); f.Before == nil && f.After == nil {
-		return 1
+// compareNames orders destinations by their titles, and those of one title by
+// what it does not say. A title is long, and is not written where addresses
+// differ.
+func (d *Destination) compareNames(o *Destination) int {
+	if c := cmp.Or(cmp.Compare(d.address, o.address), cmp.Compare(d.Protocol, o.Protocol)); c != 0 {
+		return c
 	}
-	return 0
+	return cmp.Or(cmp.Compare(d.Whose(), o.Whose()), cmp.Compare(d.Kind, o.Kind), cmp.Compare(d.Namespace, o.Namespace), cmp.Compare(d.Workload, o.Workload))
 }
 
 // Headline is the figure that a row's answer is of.
@@ -421,12 +450,4 @@ func (r *Row) Headline() *Figure {
 		return &r.Open
 	}
 	return r.Ports
-}
-
-func (r *Row) moved() float64 {
-	d, ok := r.Headline().Difference()
-	if !ok {
-		return r.Headline().Size()
-	}
-	return math.Abs(d)
 }

@@ -107,11 +107,15 @@ func (m *measure) value() *Value {
 	if !m.known {
 		return nil
 	}
-	v := &Value{Mean: round(m.mean)}
-	if m.level {
-		v.SD, v.Seconds, v.Unwatched = ptr(round(max(math.Sqrt(m.variance), m.excess))), ptr(round(m.seconds)), round(m.unwatched)
+	if !m.level {
+		return &Value{Mean: round(m.mean)}
 	}
-	return v
+	v := &struct { // one piece of memory, of which there may be very many
+		Value
+		sd, seconds float64
+	}{sd: round(max(math.Sqrt(m.variance), m.excess)), seconds: round(m.seconds)}
+	v.Value = Value{Mean: round(m.mean), SD: &v.sd, Seconds: &v.seconds, Unwatched: round(m.unwatched)}
+	return &v.Value
 }
 
 // round keeps two decimals, as the report does.

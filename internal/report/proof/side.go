@@ -28,8 +28,11 @@ type side struct {
 	nodeRows     map[string]*subject
 	workloads    map[string]*subject
 	pods         map[string]*subject
-	destinations map[string]*subject
+	destinations map[destKey]*subject
 }
+
+// destKey is a destination of a workload.
+type destKey struct{ namespace, kind, workload, address, protocol string }
 
 // nodeSight is how well a node was seen.
 type nodeSight struct {
@@ -73,8 +76,9 @@ func (s *side) budget(node string) *int {
 // subject is a node, a workload, a pod or a destination on one side.
 type subject struct {
 	name nameOf
-	// nodes is where it runs.
-	nodes map[string]bool
+	// nodes is where it runs, in order. It may be another's as well, and is
+	// appended to without room.
+	nodes []string
 	// podCount is the number of pods of a workload.
 	podCount int
 
@@ -86,6 +90,12 @@ type subject struct {
 	life int64
 	// measured is the cloud's own figure of a node.
 	measured *int
+	// address is that of a destination, with its port.
+	address string
+}
+
+func (s *subject) destKey() destKey {
+	return destKey{s.name.namespace, s.name.kind, s.name.workload, s.address, s.name.protocol}
 }
 
 // nameOf is everything that a subject is called.
@@ -100,7 +110,7 @@ func newSide(word string, r *report.Report, timers snat.Timers) *side {
 	s := &side{
 		word: word, report: r, hold: hold(r, timers), old: true,
 		nodes: make(map[string]*nodeSight, len(r.Nodes)), nodeRows: make(map[string]*subject, len(r.Nodes)),
-		workloads: make(map[string]*subject), pods: make(map[string]*subject, len(r.Pods)), destinations: make(map[string]*subject, len(r.Destinations)),
+		workloads: make(map[string]*subject), pods: make(map[string]*subject, len(r.Pods)), destinations: make(map[destKey]*subject, len(r.Destinations)),
 	}
 	if at, err := time.Parse(time.RFC3339, r.GeneratedAt); err == nil {
 		s.at = at
@@ -117,7 +127,24 @@ func newSide(word string, r *report.Report, timers snat.Timers) *side {
 	for i := range r.Destinations {
 		s.addDestination(&r.Destinations[i], owners)
 	}
+	settle(s.workloads)
+	settle(s.pods)
+	settle(s.destinations)
+	// A baseline is kept for long: what was looked up by subject is not kept twice.
+	head := *r
+	head.Nodes, head.Pods, head.Destinations, head.Findings = nil, nil, nil, nil
+	s.report = &head
 	return s
+}
+
+// settle puts the nodes of subjects in order, each once.
+func settle[K comparable](all map[K]*subject) {
+	for _, one := range all {
+		if len(one.nodes) > 1 {
+			slices.Sort(one.nodes)
+			one.nodes = slices.Compact(one.nodes)
+		}
+	}
 }
 
 // hold is how long the provider keeps a port of a connection that has ended.
@@ -152,7 +179,7 @@ func (s *side) addNode(n *report.Node) {
 		}
 	}
 	s.nodes[name] = see
-	row := &subject{name: nameOf{node: name}, nodes: map[string]bool{name: true}, measured: n.Ports.MeasuredUsed}
+	row := &subject{name: nameOf{node: name}, nodes: []string{name}, measured: n.Ports.MeasuredUsed}
 	l := orEmpty(n.Levels)
 	row.opens = rateOf(l.Opens, n.OpensPerSecond)
 	row.fails = rateOf(l.Fails, n.FailedPerSecond)
@@ -164,7 +191,7 @@ func (s *side) addNode(n *report.Node) {
 func (s *side) addPod(p *report.Pod) {
 	name := nameOf{node: text(p.Node), namespace: text(p.Namespace), kind: text(p.Owner.Kind), workload: text(p.Owner.Name), pod: text(p.Name)}
 	l := orEmpty(p.Levels)
-	one := subject{name: name, nodes: map[string]bool{name.node: true}, podCount: 1, closes: p.ClosesPerSecond}
+	one := subject{name: name, nodes: s.only(name.node), podCount: 1, closes: p.ClosesPerSecond}
 	one.opens = rateOf(l.Opens, &p.OpensPerSecond)
 	one.fails = rateOf(l.Fails, p.FailedPerSecond)
 	one.ports = gaugeOf(l.Ports, p.Ports.Estimate, one.opens)
@@ -179,21 +206,29 @@ func (s *side) addPod(p *report.Pod) {
 	if name.pod == "" {
 		pod.name = nameOf{node: name.node, kind: name.kind, workload: name.workload}
 	}
-	merge(s.pods, key, pod)
+	merge(s.pods, key, &pod)
 	one.name = whose
-	merge(s.workloads, workloadKey(whose), one)
+	merge(s.workloads, workloadKey(whose), &one)
+}
+
+// only is a node as the nodes of a subject, for all that run on it alone.
+func (s *side) only(node string) []string {
+	if row := s.nodeRows[node]; row != nil {
+		return row.nodes[:1:1]
+	}
+	return []string{node}
 }
 
 // merge adds a subject to the one of that key.
-func merge(to map[string]*subject, key string, one subject) {
+func merge[K comparable](to map[K]*subject, key K, one *subject) {
 	sum := to[key]
 	if sum == nil {
-		one.nodes = copySet(one.nodes)
-		to[key] = &one
+		kept := *one
+		to[key] = &kept
 		return
 	}
-	for n := range one.nodes {
-		sum.nodes[n] = true
+	if sum.nodes[len(sum.nodes)-1] != one.nodes[0] {
+		sum.nodes = append(sum.nodes, one.nodes...)
 	}
 	sum.podCount += one.podCount
 	sum.ports.add(one.ports)
@@ -203,14 +238,6 @@ func merge(to map[string]*subject, key string, one subject) {
 	if one.life > 0 && (sum.life == 0 || one.life < sum.life) {
 		sum.life = one.life
 	}
-}
-
-func copySet(set map[string]bool) map[string]bool {
-	out := make(map[string]bool, len(set))
-	for k := range set {
-		out[k] = true
-	}
-	return out
 }
 
 // watched works out how many ports of nodes may be held by connections that
@@ -251,7 +278,7 @@ func (s *side) unwatched(m *measure, ends float64, node string) {
 // watch is for how long the nodes of a subject were watched: the shortest.
 func (s *side) watch(of *subject) float64 {
 	least := math.Inf(1)
-	for name := range of.nodes {
+	for _, name := range of.nodes {
 		least = min(least, s.seconds(name))
 	}
 	return least
@@ -287,7 +314,7 @@ func (s *side) addDestination(d *report.Destination, owners map[nameOf]nameOf) {
 	case !ok:
 		whose = workloadOf(pod)
 	}
-	one := subject{name: whose, nodes: map[string]bool{pod.node: true}, podCount: 1, ports: measure{level: true}}
+	one := subject{name: whose, nodes: s.only(pod.node), podCount: 1, ports: measure{level: true}}
 	one.name.protocol, one.name.ip, one.name.port = text(d.Protocol), text(d.IP), d.Port
 	l := orEmpty(d.Levels)
 	one.opens = rateOf(l.Opens, &d.OpensPerSecond)
@@ -309,7 +336,8 @@ func (s *side) addDestination(d *report.Destination, owners map[nameOf]nameOf) {
 			one.life = max(*d.Life.P50, 1)
 		}
 	}
-	merge(s.destinations, workloadKey(whose)+"\x00"+one.name.address()+"\x00"+one.name.protocol, one)
+	one.address = one.name.address()
+	merge(s.destinations, one.destKey(), &one)
 }
 
 // seconds is for how long a node's levels were watched.
