@@ -161,7 +161,7 @@ func (m *Model) tape(at session.Playback) string {
 	}
 	left := fmt.Sprintf(" %s %s of %s  %s  ", m.theme.Strong.Render(state), clock(at.At.Sub(at.Begin)), clock(at.End.Sub(at.Begin)), times(at.Speed))
 	right := "  "
-	for _, b := range []key.Binding{m.keys.Replay.Pause, m.keys.Replay.Seek, m.keys.Replay.Speed, m.keys.Replay.Step, m.keys.Replay.Notes} {
+	for _, b := range m.tapeKeys() {
 		if one := m.oneKey(b) + "  "; (b.Help() != m.keys.Replay.Notes.Help() || len(m.opts.Captions) > 0) && ansi.StringWidth(left)+ansi.StringWidth(right)+ansi.StringWidth(one)+10 <= m.width {
 			right += one
 		}
@@ -173,6 +173,17 @@ func (m *Model) tape(at session.Playback) string {
 	}
 	bar := m.theme.Accent.Render(strings.Repeat("━", done)) + m.theme.Dim.Render(strings.Repeat("─", room-done))
 	return format.Left(left+bar+right, m.width)
+}
+
+// tapeKeys are the keys of a replay that the tape names; not the one that pauses
+// while it changes a column.
+func (m *Model) tapeKeys() []key.Binding {
+	k := m.keys.Replay
+	keys := []key.Binding{k.Pause, k.Seek, k.Speed, k.Step, k.Notes}
+	if m.overlay == overlayColumns {
+		return keys[1:]
+	}
+	return keys
 }
 
 // clock writes a length as minutes and seconds, or hours before them.

@@ -103,6 +103,15 @@ func TestTape(t *testing.T) {
 	if strings.Contains(m.render(), "freeze") {
 		t.Error("space is told to do two things")
 	}
+	press(m, "esc", "C")
+	wants(t, m, "Columns of")
+	lacks(t, m, "space pause")
+	press(m, "space")
+	if len(d.asked) > 0 {
+		t.Errorf("%q was asked while a column was changed", d.asked)
+	}
+	press(m, "C")
+	wants(t, m, "space pause")
 	for _, size := range [][2]int{{60, 15}, {80, 24}, {120, 40}, {200, 60}} {
 		m, _ := watch(size[0], size[1], Caption{Text: strings.Repeat("a long word and another ", 20)})
 		lines := strings.Split(m.render(), "\n")
