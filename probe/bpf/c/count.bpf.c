@@ -63,13 +63,16 @@ static __always_inline __u64 end_of(struct sock *sk, int oldstate)
 	return bpf_ktime_get_ns();
 }
 
-// life counts how long a connection was established, in powers of two of a
-// millisecond: 0 is less than one, i is from 2^(i-1) to below 2^i.
-static __always_inline void life(struct row *row, __u64 since, __u64 end)
+// life counts how many ns a connection was established, in powers of two of a
+// millisecond: 0 is less than one, i is from 2^(i-1) to below 2^i. It is not
+// static, and therefore verified once and not on each way to it.
+__noinline int life(__u32 index, __u64 ns)
 {
-	__u64 ms, i = 0;
+	struct row *row = row_at(index);
+	__u64 ms = ns / 1000000, i = 0;
 
-	ms = (end - since) / 1000000;
+	if (!row)
+		return 0;
 	if (ms >> 32)
 		ms = 0xffffffff;
 	if (ms >> 16) { i += 16; ms >>= 16; }
@@ -82,6 +85,7 @@ static __always_inline void life(struct row *row, __u64 since, __u64 end)
 	// comparison with a constant: clang would put that into a register.
 	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(i) : "i"(LIVES - 1));
 	add(row->lives[i], 1);
+	return 0;
 }
 
 // failed counts an attempt that ends without a connection, and why. The local
@@ -119,7 +123,7 @@ static __always_inline bool waits_on(struct sock *sk, int oldstate)
 // closed counts the end of a connection. tcp_reset (net/ipv4/tcp_input.c) leaves
 // ECONNRESET or EPIPE behind; a program that aborts goes to CLOSE from any state
 // but the last, and sends a reset afterwards, when the connection is forgotten.
-static __always_inline void closed(struct row *row, struct sock *sk, int oldstate, __u64 since)
+static __always_inline void closed(struct row *row, struct sock *sk, int oldstate, struct conn *conn)
 {
 	int err = sk->sk_err;
 
@@ -132,8 +136,8 @@ static __always_inline void closed(struct row *row, struct sock *sk, int oldstat
 		add(row->resets, 1);
 		add(row->resets_out, 1);
 	}
-	if (since)
-		life(row, since, end_of(sk, oldstate));
+	if (conn->since)
+		life(conn->row, end_of(sk, oldstate) - conn->since);
 }
 
 // forget ends a connection whose end was not seen: its socket is another's. How
@@ -200,6 +204,29 @@ static __always_inline void begin(struct sock *sk)
 	}
 }
 
+// left forgets a connection whose socket is an accepted one's by now, and reports
+// whether it was: nearly never. A function that is verified by itself takes no
+// pointer, which an id is before Linux 5.17.
+#ifdef BEFORE_5_17
+static __always_inline
+#else
+__noinline
+#endif
+int left(__u64 id)
+{
+	struct conn *conn = conn_of(id);
+	struct row *row;
+
+	if (!conn)
+		return 0;
+	row = row_at(conn->row);
+	if (!row || is_peer(id, &row->key))
+		return 0;
+	forget(conn);
+	drop(id);
+	return 1;
+}
+
 static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 {
 	__u32 phase, was, at;
@@ -217,15 +244,12 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 	conn = conn_at(id, &at);
 	if (!conn)
 		return;
+	if (oldstate == TCP_SYN_RECV && left(id))
+		return;
 	row = row_at(conn->row);
 	if (!row)
 		return;
 	was = conn->phase;
-	if (oldstate == TCP_SYN_RECV && !is_peer(id, &row->key)) {
-		forget(conn); // this one was accepted, and the last one's end was not seen
-		drop_at(id, at);
-		return;
-	}
 	if (was == phase)
 		goto out; // a check was faster
 	conn->phase = phase;
@@ -237,7 +261,7 @@ static __always_inline void follow(struct sock *sk, int oldstate, int newstate)
 		} else {
 			if (was == ATTEMPTING)
 				add(row->opens, 1); // that was not seen
-			closed(row, sk, oldstate, conn->since);
+			closed(row, sk, oldstate, conn);
 		}
 	} else {
 		if (was == ATTEMPTING) {
