@@ -65,7 +65,7 @@ func (s *sampler) readTracked(ctx context.Context, now time.Time, spaces []*name
 	sources := newSourceCounts()
 	var sock Socket
 	err := s.inside(ctx, host, func() error {
-		return r.ask(conntrack.DumpRequest(), r.buf, func(_ uint16, b []byte) error {
+		return conntrack.Entries(r.ask, r.buf, func(_ uint16, b []byte) error {
 			ok, err := parseCtFlow(b, &sock)
 			if err != nil || !ok {
 				return err

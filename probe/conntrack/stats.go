@@ -24,15 +24,15 @@ const (
 	statsInsertFailed = 9
 	statsDrop         = 10
 	statsEarlyDrop    = 11
+
+	// flagsAsk are NLM_F_REQUEST and NLM_F_ACK: one answer and an end.
+	flagsAsk = 0x1 | 0x4
 )
 
 func request(kind, flags uint16) []byte {
 	payload := make([]byte, HeaderSize) // AF_UNSPEC: both families
 	return netlink.Request(Subsystem<<8|kind, flags, payload)
 }
-
-// DumpRequest asks for all entries of both families.
-func DumpRequest() []byte { return request(msgGet, netlink.FlagsDump) }
 
 // Stats is the state of one namespace's table. Count and Max are entries, the
 // others packets since the namespace began: InsertFailed those whose entry was
