@@ -154,7 +154,7 @@ e2e-kernel: ## run the probe's tests on Debian 12's kernel, emulated (root; take
 	go test -tags kernel -v -count=1 -timeout $(E2E_TIMEOUT) -run '^TestGuest$$' ./e2e/kernel
 
 .PHONY: bench
-bench: ## measure beside our peers (root; live numbers want e2e-up)
+bench: probes ## measure beside our peers (root; live numbers want e2e-up)
 	@code=0; export SNATTOP_BENCH_RESULTS=$$(mktemp); trap 'rm -f "$$SNATTOP_BENCH_RESULTS"' EXIT; \
 	bench() { echo "go test -tags bench -run ^$$ -bench $$*"; go test -tags bench -run '^$$' -timeout 20m -bench "$$@" ./e2e/bench || code=1; }; \
 	bench 'FirstFrame|LiveNumbers' -benchtime 9x; \
