@@ -462,9 +462,14 @@ static __always_inline void found_waiting(struct worker *w, __u64 id)
 	// It lived and died before the count began; its port is held all the same.
 	add(row->closes, 1);
 	n = bpf_map_lookup_elem(&waits, &wait);
+	if (!n) {
+		if (!bpf_map_update_elem(&waits, &wait, &one, BPF_NOEXIST))
+			return;
+		n = bpf_map_lookup_elem(&waits, &wait); // another worker was faster
+	}
 	if (n)
 		add(*n, 1);
-	else if (bpf_map_update_elem(&waits, &wait, &one, BPF_NOEXIST))
+	else
 		add(unseeded, 1);
 }
 
