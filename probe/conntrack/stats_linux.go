@@ -24,7 +24,7 @@ func ReadStats(buf []byte) (Stats, error) {
 
 // Entries calls fn for every entry of a table, of both families; buf takes answers.
 // An empty table is not walked: its buckets are many all the same, and Linux 6.18
-// takes 10 ms for 262,144 of them.
+// takes some 9 ms for 262,144 of them.
 func Entries(ask netlink.Ask, buf []byte, fn func(kind uint16, payload []byte) error) error {
 	empty := false
 	err := ask(request(msgGetStats, flagsAsk), buf, func(_ uint16, b []byte) error {
