@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -147,7 +148,10 @@ func TestColumnsBehindALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(dots, path); err != nil {
-		t.Skipf("links cannot be made here: %v", err)
+		if runtime.GOOS == "windows" {
+			t.Skip("making links takes a right of its own there")
+		}
+		t.Fatal(err)
 	}
 	cols, _ := started(config)
 	if _, err := cols.Keep(page.Choices{"nodes": {"min": table.Always}}); err != nil || cols.Problem != "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,9 +46,9 @@ const bySignal = 128
 // it, and that of a hang-up where the terminal is gone without one; else it is
 // nil. There is nothing to say: whoever sent it knows.
 func (o *options) endedBy(ctx context.Context) error {
-	sig, ok := context.Cause(ctx).(signalled) //nolint:errorlint // the cause itself, which nobody wraps
+	var sig signalled
 	switch {
-	case ok:
+	case errors.As(context.Cause(ctx), &sig):
 		return &exitError{code: bySignal + int(sig.Signal)}
 	case o.streams.Gone != nil && o.streams.Gone():
 		return &exitError{code: bySignal + int(syscall.SIGHUP)}

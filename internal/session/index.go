@@ -13,21 +13,15 @@ type index struct {
 
 // indexOf makes an index of flows.
 func indexOf(flows []*flow) *index {
-	x := &index{seed: maphash.MakeSeed()}
-	x.fill(flows)
-	return x
-}
-
-// fill makes the index anew.
-func (x *index) fill(flows []*flow) {
 	size := 2 * indexFrom
 	for 2*size < 3*len(flows) {
 		size *= 2
 	}
-	x.slots, x.count = make([]*flow, size), 0
+	x := &index{seed: maphash.MakeSeed(), slots: make([]*flow, size)}
 	for _, f := range flows {
 		x.add(f)
 	}
+	return x
 }
 
 // slot is where a destination stands, or would.
