@@ -20,6 +20,7 @@ import (
 	"github.com/snattop/snattop/tui/component/table"
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/theme"
+	"github.com/snattop/snattop/tui/tuitest"
 )
 
 // frameGoal is how long a frame may take, 99 times of 100.
@@ -144,13 +145,13 @@ func measureFrames(n int, w spreader, do func(i int)) frames {
 	for i := range n {
 		began := time.Now()
 		frame(func() { do(i) })
-		for todo := told(w.Work()); len(todo) > 0; {
+		for todo := tuitest.Come(w.Work()); len(todo) > 0; {
 			msg := todo[0]
 			frame(func() {
 				w.Worked(msg)
 				_ = w.View()
 			})
-			todo = append(todo[1:], told(w.Work())...)
+			todo = append(todo[1:], tuitest.Come(w.Work())...)
 		}
 		f.whole = append(f.whole, time.Since(began))
 	}
@@ -160,22 +161,6 @@ func measureFrames(n int, w spreader, do func(i int)) frames {
 		slices.Sort(list)
 	}
 	return f
-}
-
-// told is what a command results in.
-func told(cmd tea.Cmd) (msgs []tea.Msg) {
-	if cmd == nil {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case tea.BatchMsg:
-		for _, c := range msg {
-			msgs = append(msgs, told(c)...)
-		}
-		return msgs
-	default:
-		return []tea.Msg{msg}
-	}
 }
 
 func (f frames) p99() time.Duration { return f.wall[len(f.wall)*99/100] }

@@ -294,11 +294,11 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	m.layout()
 	for _, w := range m.atWork() {
-		cmd = page.Join(cmd, w.Work())
+		cmd = tea.Batch(cmd, w.Work())
 	}
-	cmd = page.Join(cmd, m.doctor.Work(m.pic.Snap, m.patient()))
+	cmd = tea.Batch(cmd, m.doctor.Work(m.pic.Snap, m.patient()))
 	m.plain.hear(m, msg)
-	return m, page.Join(cmd, m.watch())
+	return m, tea.Batch(cmd, m.watch())
 }
 
 func (m *Model) take(msg tea.Msg) tea.Cmd {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/internal/session/rollup"
-	"github.com/snattop/snattop/tui/page"
 	"github.com/snattop/snattop/tui/tuitest"
 )
 
@@ -66,11 +65,11 @@ func BenchmarkTurned100000Dests(b *testing.B) {
 			v.Set(tuitest.Snapshot(version, n))
 			m.look()
 			var rest tea.Cmd
-			for todo := come(m.turn.Work()); len(todo) > 0; {
-				rest = page.Join(rest, frame(todo[0]))
-				todo = append(todo[1:], come(m.turn.Work())...)
+			for todo := tuitest.Come(m.turn.Work()); len(todo) > 0; {
+				rest = tea.Batch(rest, frame(todo[0]))
+				todo = append(todo[1:], tuitest.Come(m.turn.Work())...)
 			}
-			for _, msg := range come(rest) {
+			for _, msg := range tuitest.Come(rest) {
 				m.take(msg)
 			}
 		}
@@ -85,20 +84,4 @@ func BenchmarkTurned100000Dests(b *testing.B) {
 		b.ReportMetric(float64(took[len(took)*99/100])/1e6, "p99-ms")
 		b.ReportMetric(float64(took[len(took)/2])/1e6, "p50-ms")
 	})
-}
-
-// come is what a command results in.
-func come(cmd tea.Cmd) (msgs []tea.Msg) {
-	if cmd == nil {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case tea.BatchMsg:
-		for _, c := range msg {
-			msgs = append(msgs, come(c)...)
-		}
-		return msgs
-	default:
-		return []tea.Msg{msg}
-	}
 }

@@ -34,9 +34,6 @@ type told struct {
 }
 
 const (
-	// manyDests is from how many destinations on a node is diagnosed beside the
-	// UI: what is below that takes a millisecond or two.
-	manyDests = 2000
 	// standsFor is for how many intervals of its node a diagnosis stands in for
 	// that of a newer picture, and atLeast where the intervals are short.
 	standsFor, atLeast = 3, 3 * time.Second
@@ -75,7 +72,7 @@ func (d *Doctor) of(snap *session.Snapshot, n *session.Node) (found *runbook.Dia
 	switch {
 	case t != nil && (t.snap == snap && t.node == n || t.beside && t.stands(n)):
 		return t.diagnosis, false
-	case !d.Waits && crowded(n):
+	case !d.Waits && Crowded(ManyDests, n):
 		return &runbook.Diagnosis{}, true
 	}
 	found = runbook.Diagnose(snap, n)
@@ -112,16 +109,6 @@ func (t *told) holds(snap *session.Snapshot, n *session.Node) bool {
 		t.snap.Cloud == snap.Cloud && t.snap.Cluster == snap.Cluster && t.snap.Timers == snap.Timers && len(t.snap.Nodes) == len(snap.Nodes))
 }
 
-func crowded(n *session.Node) bool {
-	dests := 0
-	for _, o := range n.Owners {
-		if dests += o.NumDests(); dests > manyDests {
-			return true
-		}
-	}
-	return false
-}
-
 // Work returns a command that diagnoses one of the nodes that are on the screen
 // beside the UI, the first that lacks it; nil when none does. What was found of
 // others is forgotten: it would keep the picture that it was found in.
@@ -136,7 +123,7 @@ func (d *Doctor) Work(snap *session.Snapshot, seen ...*session.Node) tea.Cmd {
 		return nil
 	}
 	for _, n := range seen {
-		if n == nil || !crowded(n) {
+		if n == nil || !Crowded(ManyDests, n) {
 			continue
 		}
 		if t := d.last(n.Name); t != nil && (t.holds(snap, n) || t.rests && t.stands(n)) {

@@ -11,15 +11,3 @@ type Worker interface {
 	// another's. There may be more to do then.
 	Worked(msg tea.Msg) (cmd tea.Cmd, ok bool)
 }
-
-// Join is tea.Batch of two, without a batch where one is nil.
-func Join(a, b tea.Cmd) tea.Cmd {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	default:
-		return tea.Batch(a, b)
-	}
-}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/snattop/snattop/internal/report"
 	"github.com/snattop/snattop/internal/report/proof"
-	"github.com/snattop/snattop/internal/session"
 	"github.com/snattop/snattop/tui/page"
 )
 
@@ -15,9 +14,6 @@ const (
 	// pace is the least time between two comparisons: levels are of half a minute,
 	// so more often would show nothing else.
 	pace = 2 * time.Second
-	// manyDests is from how many destinations in a picture on comparing takes longer
-	// than a key may wait.
-	manyDests = 2000
 	// restFor is how many times as long as it took nothing is compared again: a
 	// crowd is compared less often, and never takes more than a fifth of a core.
 	restFor = 4
@@ -104,19 +100,7 @@ func (p *Page) due() bool {
 // beside reports whether there is so much to compare that it is done beside the
 // UI.
 func (p *Page) beside() bool {
-	return !p.pic.Waits() && (crowded(p.baseline.Snap) || crowded(p.pic.Snap))
-}
-
-func crowded(s *session.Snapshot) bool {
-	dests := 0
-	for _, n := range s.Nodes {
-		for _, o := range n.Owners {
-			if dests += o.NumDests(); dests > manyDests {
-				return true
-			}
-		}
-	}
-	return false
+	return !p.pic.Waits() && (page.Crowded(page.ManyDests, p.baseline.Snap.Nodes...) || page.Crowded(page.ManyDests, p.pic.Snap.Nodes...))
 }
 
 // Waiting reports whether the first answer for the baseline is still being found.
@@ -130,7 +114,7 @@ func (p *Page) stands() bool {
 
 // Work returns what is to be done beside the keys while the page is seen: the
 // table's work, and comparing.
-func (p *Page) Work() tea.Cmd { return page.Join(p.compareBeside(), p.table.Work()) }
+func (p *Page) Work() tea.Cmd { return tea.Batch(p.compareBeside(), p.table.Work()) }
 
 // compareBeside returns a command that compares beside the UI, one at a time;
 // nil when there is nothing new, or so little that it is compared at once.

@@ -97,17 +97,14 @@ func (p *Page) fresh() {
 }
 
 func (p *Page) crowded() bool {
-	rows := 0
-	for _, n := range p.pic.Snap.Nodes {
-		if p.subject.Scope.Node == "" || p.subject.Scope.Node == n.Name {
-			for _, o := range n.Owners {
-				if rows += o.NumDests(); rows > crowded {
-					return true
-				}
-			}
+	nodes := p.pic.Snap.Nodes
+	if only := p.subject.Scope.Node; only != "" {
+		nodes = nil
+		if n := p.pic.Snap.Node(only); n != nil {
+			nodes = []*session.Node{n}
 		}
 	}
-	return false
+	return page.Crowded(crowded, nodes...)
 }
 
 func (p *Page) take(snap *session.Snapshot, sum *rollup.Table) {
@@ -147,7 +144,7 @@ const restFor = 4
 
 // Work returns what is to be done beside the keys while the page is seen: the
 // table's work, and adding up the picture.
-func (p *Page) Work() tea.Cmd { return page.Join(p.addUp(), p.table.Work()) }
+func (p *Page) Work() tea.Cmd { return tea.Batch(p.addUp(), p.table.Work()) }
 
 // addUp returns a command that adds up the picture beside the UI, when there is
 // a new one and it is too large to be added up between two frames; else nil.

@@ -7,10 +7,9 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"github.com/snattop/snattop/tui/format"
 	"github.com/snattop/snattop/tui/theme"
+	"github.com/snattop/snattop/tui/tuitest"
 )
 
 // pod is a row of about the size and the columns of those on the pages.
@@ -124,22 +123,6 @@ func works() []struct {
 	}
 }
 
-// come is what a command results in.
-func come(cmd tea.Cmd) (msgs []tea.Msg) {
-	if cmd == nil {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case tea.BatchMsg:
-		for _, c := range msg {
-			msgs = append(msgs, come(c)...)
-		}
-		return msgs
-	default:
-		return []tea.Msg{msg}
-	}
-}
-
 // BenchmarkFrame measures one frame each: something is done to the table, and
 // it is drawn in 200×60. p99-ms is what 99 of 100 frames take at most.
 func BenchmarkFrame(b *testing.B) {
@@ -164,7 +147,7 @@ func BenchmarkFrame(b *testing.B) {
 						_ = t.View()
 						took = append(took, time.Since(began))
 						next = next[1:]
-						for _, msg := range come(t.Work()) {
+						for _, msg := range tuitest.Come(t.Work()) {
 							next = append(next, func() { t.Worked(msg) })
 						}
 					}

@@ -80,14 +80,7 @@ func (t *Table[R, K]) Work() tea.Cmd {
 			return rankedMsg[R, K]{t, r, number}
 		}
 	}
-	switch {
-	case frame == nil:
-		return ranked
-	case ranked == nil:
-		return frame
-	default:
-		return tea.Batch(frame, ranked)
-	}
+	return tea.Batch(frame, ranked) // nil of two that are
 }
 
 // Worked takes what Work has come to; false is that the message is another's.
